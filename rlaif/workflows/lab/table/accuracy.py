@@ -12,7 +12,7 @@ from rlaif.judging.ask_protocol import ask_pairwise
 from rlaif.judging.protocol import Two, reads_principles
 from rlaif.judging.protocols import Asking, pairwise
 from rlaif.records import Constitution, Judgment
-from rlaif.workflows.lab.table.world import Answered, Asked, TableWorld
+from rlaif.workflows.lab.table.world import Answered, MeasuredOn, TableWorld
 from rlaif.workflows.models.gold import grade
 
 FIXED_SEED = 7
@@ -22,7 +22,7 @@ CHANCE = 0.5
 
 
 def judge_figures(
-    world: TableWorld, judge: str, first: str | None, asked: Asked, protocol: str
+    world: TableWorld, judge: str, first: str | None, asked: MeasuredOn, protocol: str
 ) -> dict[str, Any]:
     """Accuracy by prompt of a trained judge, and of the one that it was trained from; None: chance stands for it.
 
@@ -63,7 +63,7 @@ def accuracy_by_prompt(
 
 
 def _pairs(answers: Sequence[Answered], whole: bool) -> Iterator[tuple[Answered, Answered]]:
-    """Two answers to a prompt; of wholes all pairs that gold tells apart, else the first two different ones."""
+    """Two answers to a prompt; of wholes all pairs that gold distinguishes, else the first two different ones."""
     groups: dict[str, dict[str, Answered]] = {}
     for each in answers:
         groups.setdefault(each.prompt.id, {})[each.said.id] = each
@@ -75,7 +75,7 @@ def _pairs(answers: Sequence[Answered], whole: bool) -> Iterator[tuple[Answered,
 def _truth(
     pairs: Sequence[tuple[Answered, Answered]], constitution: Constitution
 ) -> Mapping[tuple[str, str, str | None], bool]:
-    """Whether the first of two is better, by each principle and as a whole (None), where gold tells them apart."""
+    """Whether the first of two is better, by each principle and as a whole (None), where gold distinguishes them."""
     found: dict[tuple[str, str, str | None], bool] = {}
     for one, other in pairs:
         first, second = (grade(each.prompt, each.said, constitution) for each in (one, other))

@@ -15,15 +15,15 @@ from rlaif.hashing import derived_seed
 from rlaif.judging.judge_reward import JudgeReward
 from rlaif.workflows.lab.table.cell import TableCell
 from rlaif.workflows.lab.table.columns import COLUMNS
-from rlaif.workflows.lab.table.world import Answered, Asked, TableWorld
+from rlaif.workflows.lab.table.world import Answered, MeasuredOn, TableWorld
 
 BEST_OF = 8
 POLICY, HELD_OUT, CONSTITUTION = "micro", "micro:held-out", "micro-default"
 
 
-def _asked(count: int) -> Asked:
+def _asked(count: int) -> MeasuredOn:
     prompts, rules = read_prompts(HELD_OUT)[:count], load_principles(CONSTITUTION)
-    return Asked(prompts=prompts, constitution=rules, start=POLICY)
+    return MeasuredOn(prompts=prompts, constitution=rules, start=POLICY)
 
 
 def best_of_draws(cell: TableCell, world: TableWorld) -> dict[str, Any]:

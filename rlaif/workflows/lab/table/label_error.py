@@ -27,7 +27,7 @@ def label_error(run: Path, prompts: Iterable[Prompt], constitution: Constitution
         constitution: By which gold grades.
 
     Returns:
-        `pairs` that gold tells apart, and those of them whose chosen side is the worse one (`wrong`); the `answers` of
+        `pairs` that gold distinguishes, and those of them whose chosen side is the worse one (`wrong`); the `answers` of
         judges that are kept, and those of them that a wrapper dealt a fault (`dealt`).
     """
     known = {tuple(each.messages): each for each in prompts}

@@ -19,7 +19,7 @@ from rlaif.workflows.lab.table.config import OPENED, TableConfig
 from rlaif.workflows.lab.table.label_error import label_error
 from rlaif.workflows.lab.table.settings import POLICY, PlayedRecipe, table_settings
 from rlaif.workflows.lab.table.spent import spent
-from rlaif.workflows.lab.table.world import Asked, TableWorld
+from rlaif.workflows.lab.table.world import MeasuredOn, TableWorld
 from rlaif.workflows.progress import Report
 from rlaif.workflows.recipe.prepare import prepare_recipe
 from rlaif.workflows.recipe.prepared import PreparedRecipe
@@ -116,7 +116,7 @@ def play(cell: TableCell, world: TableWorld, root: Path, progress: Report) -> di
 
 def _measured(cell: TableCell, prepared: PreparedRecipe, world: TableWorld) -> dict[str, Any]:
     played = table_settings().played[cell.recipe]
-    asked = Asked.of(prepared, world.config.measured)
+    asked = MeasuredOn.of(prepared, world.config.measured)
     newest = newest_models(prepared, prepared.recipe.rounds + 1, ())
     if played.measures == POLICY:
         return world.policy(newest[POLICY], asked, cell.seed, tag=played.tag)

@@ -86,7 +86,7 @@ def _corrected(rows: Sequence[dict[str, Any]]) -> None:
         if gain is None:
             each["verdict"] = "failed"
         elif (gain["chance"] if chance is None else chance) >= CHANCE:
-            each["verdict"] = "not told apart"
+            each["verdict"] = "no clear change"
         else:
             each["verdict"] = "beats its start" if gain["value"] > 0 else "worse than its start"
 

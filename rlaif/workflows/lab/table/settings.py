@@ -11,6 +11,7 @@ from typing import Any
 
 from rlaif.documents import read_document
 from rlaif.errors import InputError
+from rlaif.judging.protocols import PER_PAIR
 
 FILE = Path(__file__).with_name("settings.yaml")
 POLICY = "policy"
@@ -26,7 +27,7 @@ class PlayedRecipe:
     overrides: Mapping[str, str]
     measures: str = POLICY
     """The role whose newest model is measured at the end."""
-    protocol: str = "compare"
+    protocol: str = PER_PAIR
     """Of a measured judge: how it is asked."""
     tag: str | None = None
     """The tag by which the trained policy is asked for good answers."""
@@ -86,7 +87,7 @@ def _played(name: str, row: Mapping[str, Any]) -> PlayedRecipe:
             for key, each in row.get("set", {}).items()
         },
         measures=row.get("measures", POLICY),
-        protocol=row.get("protocol", "compare"),
+        protocol=row.get("protocol", PER_PAIR),
         tag=row.get("tag"),
         judge_role=judge.get("role"),
         no_judge=judge.get("none", "its judge is part of what it is" if "recipe" in row else ""),

@@ -31,7 +31,7 @@ class Answered(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class MeasuredOn:
     """The prompts of a recipe's measuring, its rules, and how its policy is asked."""
 
     prompts: Sequence[Prompt]
@@ -41,7 +41,7 @@ class Asked:
     role: RoleOptions = NOTHING
 
     @classmethod
-    def of(cls, prepared: PreparedRecipe, count: int) -> Asked:
+    def of(cls, prepared: PreparedRecipe, count: int) -> MeasuredOn:
         """As a recipe says it."""
         roles = prepared.recipe.models
         return cls(
@@ -60,7 +60,7 @@ class TableWorld:
     models: ModelPool
     _starts: dict[Any, list[Answered]] = field(default_factory=dict)
 
-    def start(self, asked: Asked, seed: int) -> list[Answered]:
+    def start(self, asked: MeasuredOn, seed: int) -> list[Answered]:
         """The start's answers."""
         key = (asked.constitution.digest, asked.prompts[0].id, seed)
         if key not in self._starts:
@@ -70,7 +70,7 @@ class TableWorld:
     def answers(
         self,
         policy: str,
-        asked: Asked,
+        asked: MeasuredOn,
         seed: int,
         *,
         system: SystemTurn | None = None,
@@ -92,7 +92,7 @@ class TableWorld:
             for prompt, said in drawn
         ]
 
-    def policy(self, policy: str, asked: Asked, seed: int, *, tag: str | None = None) -> dict[str, Any]:
+    def policy(self, policy: str, asked: MeasuredOn, seed: int, *, tag: str | None = None) -> dict[str, Any]:
         """What a policy is worth: gold by prompt, won against the start, nats from it, words."""
         system = tag_line("good") if tag is not None else None
         found = self.answers(policy, asked, derived_seed("table", seed), system=system)
@@ -102,7 +102,7 @@ class TableWorld:
         )
         return {**self.figures(found, asked, seed), "kl": distance}
 
-    def figures(self, found: Sequence[Answered], asked: Asked, seed: int) -> dict[str, Any]:
+    def figures(self, found: Sequence[Answered], asked: MeasuredOn, seed: int) -> dict[str, Any]:
         """The figures of answers beside those of the start."""
         start = self.start(asked, seed)
         return {

@@ -14,7 +14,7 @@ def names(**given: object) -> list[str]:
     return [each.name for each in cells(TableConfig(out=Path("t"), **given))]  # type: ignore[arg-type]
 
 
-def test_every_recipe_is_played_once_before_one_is_twice_and_a_column_after_the_other() -> None:
+def test_every_recipe_runs_once_before_one_runs_twice_and_a_column_after_the_other() -> None:
     found = names(recipes=("ai-feedback", "thumbs"), columns=("good", "weak"), seeds=2)
     assert found == [
         *(f"good_{name}_seed{seed}" for seed in (0, 1) for name in ("ai-feedback", "thumbs")),
@@ -30,7 +30,7 @@ def test_the_good_judge_has_five_seeds_and_the_others_three() -> None:
     )
 
 
-def test_a_recipe_without_an_outside_judge_is_played_in_the_first_column_alone_and_says_why() -> None:
+def test_a_recipe_without_an_outside_judge_is_in_the_first_column_alone_and_says_why() -> None:
     assert names(recipes=("rlcd",), seeds=1) == ["good_rlcd_seed0"]
     assert not_played(table_settings().played["rlcd"], "weak") == "contrasting instructions make both sides"
 

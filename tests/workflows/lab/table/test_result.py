@@ -59,7 +59,7 @@ def test_a_recipe_that_gains_in_all_seeds_beats_its_start_and_one_that_gains_not
     )
     own = rows(found, "good")
     assert own["ai-feedback"]["verdict"] == "beats its start"
-    assert own["thumbs"]["verdict"] == "not told apart"
+    assert own["thumbs"]["verdict"] == "no clear change"
     assert own["rlcd"]["verdict"] == "worse than its start"
     assert found["beat"] == {"good": ["ai-feedback"]}
     assert own["ai-feedback"]["gain"]["value"] == pytest.approx(0.2, abs=0.02)
@@ -95,7 +95,7 @@ def test_a_failed_cell_has_its_reason_and_no_figure_and_what_it_spent_counts() -
     assert ["ai-feedback", "failing, seed 0: no pair was made"] in reasons(found)
 
 
-def test_the_label_error_is_of_pairs_that_gold_tells_apart_and_what_was_dealt_stands_beside_it() -> None:
+def test_the_label_error_is_of_pairs_that_gold_distinguishes_and_what_was_dealt_stands_beside_it() -> None:
     row = rows(summed([record("ai-feedback", "noisy", seed, 0.1) for seed in range(2)]), "noisy")[
         "ai-feedback"
     ]

@@ -106,7 +106,7 @@ def test_what_is_finished_is_kept_where_the_disk_is_full_and_the_same_command_go
     assert len(list((tiny / "t" / "cells").iterdir())) == 3
 
 
-def test_a_record_of_other_sizes_is_played_again(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_record_of_other_sizes_is_made_again(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workflow, "play", kept)
     words = ("--out", "t", "--columns", "good", "--seeds", "1", "--recipes", "smoke")
     assert run(*words)[0] == 0
@@ -117,7 +117,7 @@ def test_a_record_of_other_sizes_is_played_again(tiny: Path, monkeypatch: pytest
 
 
 @pytest.mark.heavy
-def test_a_tiny_table_is_played_and_goes_on_where_it_was(tiny: Path) -> None:
+def test_a_tiny_table_is_whole_and_goes_on_where_it_was(tiny: Path) -> None:
     words = [
         "--out",
         "t",
