@@ -27,8 +27,8 @@ def label_error(run: Path, prompts: Iterable[Prompt], constitution: Constitution
         constitution: By which gold grades.
 
     Returns:
-        `pairs` that gold distinguishes, and those of them whose chosen side is the worse one (`wrong`); the `answers` of
-        judges that are kept, and those of them that a wrapper dealt a fault (`dealt`).
+        `pairs` that gold distinguishes, and those of them whose chosen side is the worse one (`wrong`); the `answers`
+        of judges that are kept, and those of them that a wrapper dealt a fault (`dealt`).
     """
     known = {tuple(each.messages): each for each in prompts}
     pairs = wrong = answers = dealt = 0
