@@ -10,7 +10,8 @@ from rlaif.atomic import write_text
 from rlaif.review.environment import PAGES, page_environment
 from rlaif.review.lab_report import Grid
 from rlaif.review.numbers import figure
-from rlaif.review.panels import IntervalPanel, IntervalRow, all_inline
+from rlaif.review.panels import all_inline
+from rlaif.review.table_panels import table_panels
 from rlaif.review.view.overview import Doubt, Tile
 
 
@@ -52,23 +53,6 @@ def table_verdict(found: Mapping[str, Any]) -> tuple[str, str]:
     return verdict, f"Recipes whose policy beats its start, after Holm, by judge: {'; '.join(told)}."
 
 
-def table_panels(found: Mapping[str, Any]) -> Iterator[IntervalPanel]:
-    """For each judge the gain of every recipe with its interval."""
-    for each in found["columns"]:
-        rows = [row for row in each["rows"] if row["gain"] is not None]
-        rows.sort(key=lambda row: -row["gain"]["value"])
-        yield IntervalPanel(
-            title=f"{each['column']}: {each['judge']}",
-            x="gain in gold (of judges: accuracy) on held-out prompts",
-            rows=[
-                IntervalRow(row["recipe"], row["gain"]["value"], row["gain"]["low"], row["gain"]["high"])
-                for row in rows
-            ],
-            reference=0.0,
-            says="no gain",
-        )
-
-
 def _doubts(found: Mapping[str, Any]) -> Iterator[Doubt]:
     if found["quick"]:
         yield Doubt(says="The quick form shows that each recipe runs; its figures say nothing.")
@@ -80,7 +64,7 @@ def _doubts(found: Mapping[str, Any]) -> Iterator[Doubt]:
         )
     failed = sum(len(row["failed"]) for each in found["columns"] for row in each["rows"])
     if failed:
-        yield Doubt(says=f"{failed} cells failed; the last table says why.")
+        yield Doubt(says=f"{failed} cell{'s' if failed > 1 else ''} failed; a table below says why.")
 
 
 def _tiles(found: Mapping[str, Any]) -> Iterator[Tile]:
