@@ -27,7 +27,7 @@ def table_panels(found: Mapping[str, Any]) -> Iterator[IntervalPanel]:
         )
         yield IntervalPanel(
             title=f"{each['column']}: {each['judge']}",
-            x="gain in gold (of judges: accuracy) on held-out prompts",
+            x="gain on held-out prompts (gold; of judges accuracy)",
             rows=[
                 IntervalRow(row["recipe"], row["gain"]["value"], row["gain"]["low"], row["gain"]["high"])
                 for row in rows

@@ -109,7 +109,7 @@ class TableWorld:
             "figure": "gold",
             "by_prompt": by_prompt(found),
             "start": by_prompt(start),
-            "won": _won(found, start),
+            "won": won(found, start),
             "words": fmean(len(each.said.text.split()) for each in found),
             "start_words": fmean(len(each.said.text.split()) for each in start),
         }
@@ -123,7 +123,7 @@ def by_prompt(found: Sequence[Answered]) -> dict[str, float]:
     return {name: round(fmean(own), 4) for name, own in groups.items()}
 
 
-def _won(found: Sequence[Answered], start: Sequence[Answered]) -> dict[str, float]:
+def won(found: Sequence[Answered], start: Sequence[Answered]) -> dict[str, float]:
     """Share of an answer against each of the start's to its prompt: which one gold finds better, equal ones half."""
     before: dict[str, list[float]] = {}
     for each in start:
