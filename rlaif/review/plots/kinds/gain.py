@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from rlaif.errors import InputError, RunError
 from rlaif.plain_files import read_json
@@ -13,13 +15,21 @@ from rlaif.review.table_panels import table_panels
 from rlaif.runs.layout import TABLE
 
 
-def _read(source: PlotSource) -> Sequence[IntervalPanel]:
-    path = source.run / TABLE
+def read_table(run: Path) -> Mapping[str, Any]:
+    """What `rlaif lab table` wrote. Raises InputError where it wrote nothing."""
+    path = run / TABLE
     if not path.is_file():
-        raise InputError(f"{source.run}: has no {TABLE}; make it by `rlaif lab table --out {source.run}`")
-    found = list(table_panels(read_json(path, RunError, "remove it, and run `rlaif lab table` again")))
+        raise InputError(f"{run}: has no {TABLE}; make it by `rlaif lab table --out {run}`")
+    found: Mapping[str, Any] = read_json(path, RunError, "remove it, and run `rlaif lab table` again")
+    return found
+
+
+def _read(source: PlotSource) -> Sequence[IntervalPanel]:
+    found = list(table_panels(read_table(source.run)))
     if not found:
-        raise InputError(f"{path}: no cell has a figure yet; go on with `rlaif lab table --out {source.run}`")
+        raise InputError(
+            f"{source.run}: no cell has a figure yet; go on with `rlaif lab table --out {source.run}`"
+        )
     return found
 
 

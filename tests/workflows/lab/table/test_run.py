@@ -16,6 +16,7 @@ from rlaif.workflows.lab.table import run as workflow
 from rlaif.workflows.lab.table import settings
 from rlaif.workflows.lab.table.cell import TableCell
 from rlaif.workflows.lab.table.config import TableConfig
+from rlaif.workflows.report import report
 
 TINY = """
 budget: {answers: 60, judge_calls: 4000, tokens: 400000}
@@ -83,6 +84,16 @@ def test_a_table_begun_with_other_settings_is_refused_and_more_cells_are_not(
     code, said = run("--out", "t", "--columns", "good,weak", "--seeds", "1", "--recipes", "smoke,rlcd")
     assert code == 0, said
     assert len(list((tiny / "t" / "cells").iterdir())) == 3
+
+
+def test_the_page_of_a_table_can_be_written_again(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workflow, "play", kept)
+    assert run("--out", "t", "--columns", "good", "--seeds", "1", "--recipes", "smoke")[0] == 0
+    page = tiny / "t" / "report.html"
+    before = page.read_text()
+    page.unlink()
+    assert report(tiny / "t") == tiny / "t" / "report.html"
+    assert page.read_text() == before
 
 
 def test_what_is_finished_is_kept_where_the_disk_is_full_and_the_same_command_goes_on(
