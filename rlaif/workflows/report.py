@@ -36,7 +36,7 @@ MAX_GRADED = 2000
 
 
 def report(run: Path, out: Path | None = None, *, full: bool = False, store: Path | None = None) -> Path:
-    """Write the HTML report of a run, an evaluation, a judge check, a lab or its table, to `out` or into it; says where it is.
+    """Write the HTML report of a run, an evaluation, a judge check or a lab, to `out` or into it; says where it is.
 
     Args:
         run: The run.
