@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from rlaif.errors import BudgetError, EngineError, RecipeError, ThresholdError
+from rlaif.atomic import write_text
+from rlaif.errors import BudgetError, EngineError, RecipeError, RlaifError, ThresholdError
 from rlaif.hashing import digest, digest_files
 from rlaif.workflows.configs import RunConfig
 from rlaif.workflows.lab.table.accuracy import judge_figures
@@ -30,6 +32,8 @@ from rlaif.workflows.recipe.table import newest_models
 
 MEASURING = 1.5
 """Calls of a command for one of the budget: those of a recipe's own measuring are counted there, and not here."""
+SECONDS = "seconds"
+"""The file that keeps what an interrupted cell took so far."""
 LEAST_MEASURED = "2"
 """Prompts of a recipe's own measuring, which the table does not use."""
 
@@ -84,11 +88,37 @@ def play(cell: TableCell, world: TableWorld, root: Path, progress: Report) -> di
 
     Raises DiskError where the disk is full: what the recipe finished is kept, and the same command goes on.
     """
-    config = world.config
     if draws := table_settings().played[cell.recipe].draws:
         return play_direct(draws, cell, world)
     work = root / "work" / cell.name
-    began = time.process_time()
+    with counted_seconds(work) as seconds:
+        found, policy = _run(cell, world, work, progress)
+    found["seconds"] = seconds()
+    world.models.release_all_but([policy])
+    shutil.rmtree(work, ignore_errors=True)
+    return found
+
+
+@contextmanager
+def counted_seconds(work: Path) -> Iterator[Callable[[], float]]:
+    """Processor seconds of the block, with those of earlier commands that were interrupted in it."""
+    file, began = work / SECONDS, time.process_time()
+    before = float(file.read_text(encoding="utf-8")) if file.is_file() else 0.0
+
+    def seconds() -> float:
+        return round(before + time.process_time() - began, 1)
+
+    try:
+        yield seconds
+    except BaseException:
+        with suppress(RlaifError):  # what stopped the block is to be told, and not that
+            write_text(file, str(seconds()))
+        raise
+
+
+def _run(cell: TableCell, world: TableWorld, work: Path, progress: Report) -> tuple[dict[str, Any], str]:
+    """The figures of a cell without its seconds, and the name of its first policy."""
+    config = world.config
     prepared = prepare_recipe(run_config(cell, config, work))
     try:
         done = run(prepared, progress)
@@ -102,16 +132,10 @@ def play(cell: TableCell, world: TableWorld, root: Path, progress: Report) -> di
         found |= {"labels": label_error(prepared.config.out, known, prepared.constitution)}
     except BudgetError:
         found = {"failed": "it needs more than the budget", "spent": spent(prepared, prepared.config.out)}
-    except (
-        ThresholdError,
-        EngineError,
-        RecipeError,
-    ) as wrong:  # the recipe's own end: no pair, no reward, ...
+    # the recipe's own end: no pair, no reward; whatever else goes wrong is the command's
+    except (ThresholdError, EngineError, RecipeError) as wrong:
         found = {"failed": _one_line(str(wrong), work), "spent": spent(prepared, prepared.config.out)}
-    found["seconds"] = round(time.process_time() - began, 1)
-    world.models.release_all_but([prepared.recipe.models.policy])
-    shutil.rmtree(work, ignore_errors=True)
-    return found
+    return found, prepared.recipe.models.policy
 
 
 def _measured(cell: TableCell, prepared: PreparedRecipe, world: TableWorld) -> dict[str, Any]:
