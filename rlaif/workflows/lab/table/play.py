@@ -155,8 +155,8 @@ def _measured(cell: TableCell, prepared: PreparedRecipe, world: TableWorld) -> d
 def _overspent(used: Mapping[str, int]) -> dict[str, str]:
     """Why a cell does not count: it spent more than all may."""
     over = [(name, most) for name, most in table_settings().budget.items() if used[name] > most]
-    told = [f"it spent {used[name]:,} {name.replace('_', ' ')} of {most:,}" for name, most in over]
-    return {"failed": ", ".join(told)} if told else {}
+    told = [f"{used[name]:,} {name.replace('_', ' ')} of {most:,}" for name, most in over]
+    return {"failed": f"it spent {', '.join(told)}"} if told else {}
 
 
 def _one_line(text: str, work: Path) -> str:
