@@ -5,6 +5,7 @@ A table stands in its page between `<!-- made: NAME -->` and `<!-- end -->`. Onl
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,6 +20,8 @@ from rlaif.judging.protocols import PROTOCOLS, Pairwise, Protocol
 from rlaif.registry import Registry
 from rlaif.settings import Option, options
 from rlaif.training.configs.loop import LoopConfig
+from rlaif.workflows.lab.table.columns import COLUMNS, GOOD
+from rlaif.workflows.lab.table.tables import HEAD, across, head_of, reasons, rows_of
 from rlaif.workflows.recipe.pair_sources import SOURCES
 from rlaif.workflows.recipe.registry import STEPS
 from rlaif.workflows.recipe.schema import beside_settings
@@ -27,6 +30,7 @@ from rlaif.workflows.training.methods import METHODS
 from rlaif.workflows.training.options import MethodOptions, PairTrainingOptions
 
 PAGES = Path(__file__).parent
+LAB_TABLE = PAGES.parent / "benchmarks" / "experiments" / "results" / "lab_table.json"
 TABLE = re.compile(r"<!-- made: ([\w-]+) -->\n.*?<!-- end -->", re.S)
 T = TypeVar("T")
 Rows = Iterator[Sequence[str]]
@@ -184,6 +188,33 @@ def _pair_source_options() -> str:
     return _table(["source", "key", "meaning", "value", "default"], rows)
 
 
+def _lab_columns() -> str:
+    rows = (
+        [f"`{each.name}`", f"`{each.judge}`", each.says, str(each.most_seeds)] for each in COLUMNS.values()
+    )
+    return _table(["column", "judge", "what it is", "seeds"], rows)
+
+
+def _lab_table() -> str:
+    """As far as it was played: what `benchmarks/experiments/lab_table.py` kept."""
+    found = json.loads(LAB_TABLE.read_text(encoding="utf-8"))["figures"]
+    parts = []
+    for each in found["columns"]:
+        # labels have columns of their own where they can be wrong
+        wide = len(HEAD) if each["column"] != GOOD else HEAD.index("wrong labels")
+        rows = (row[:wide] for row in rows_of(each))
+        parts += [
+            f"**{each['column']}**: `{each['judge']}`, {each['says']}.",
+            _table(head_of(each)[:wide], rows),
+        ]
+    if len(found["columns"]) > 1:
+        head, rows = across(found)
+        parts += ["**Gain under each judge**", _table(head, iter(rows))]
+    if told := reasons(found):
+        parts += ["**No figure**", _table(["recipe", "reason"], iter(told))]
+    return "\n\n".join(parts)
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "formats": _formats,
     "protocols": _protocols,
@@ -196,6 +227,8 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "step-options": _step_options,
     "pair-sources": _pair_sources,
     "pair-source-options": _pair_source_options,
+    "lab-columns": _lab_columns,
+    "lab-table": _lab_table,
 }
 
 

@@ -27,6 +27,7 @@ from rlaif.workflows.datasets.export_files import ExportConfig
 from rlaif.workflows.datasets.import_preferences import ImportConfig
 from rlaif.workflows.impact.config import ImpactConfig
 from rlaif.workflows.judge_eval.config import THRESHOLDS, CheckConfig
+from rlaif.workflows.lab.table.config import TableConfig
 from rlaif.workflows.rbr.config import ClassifyConfig, RbrFitConfig, ScoreConfig
 from rlaif.workflows.reward.serve.config import ServeRewardConfig
 from tests.syntax import nodes_of, tree_of
@@ -274,6 +275,7 @@ CONFIG_OF = {
     "rlaif rbr fit": (RbrFitConfig, {}),
     "rlaif rbr score": (ScoreConfig, {}),
     "rlaif serve-reward": (ServeRewardConfig, {}),
+    "rlaif lab table": (TableConfig, {}),
 }
 """The configuration of each command that has one, and those of its options that are not fields of the same name:
 another field, or None for what the command itself does with its value."""

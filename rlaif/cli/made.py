@@ -45,9 +45,10 @@ def _ending(made: GenerateResult) -> list[str]:
     )
     lines += within(listed(f"{name} {count:,}" for name, count in made.funnel.items()), 2)
     # all that there is to say must leave room for the next command
-    most = 1 if made.panel and made.cut else 2
+    most = 1 if bool(made.panel) + bool(made.cut) + bool(made.dealt) > 1 else 2
     lines += [line for line in within(_weakest(made), most) if line]
     lines += within(made.panel_line, most) if made.panel else []
+    lines += within(made.dealt_line, most) if made.dealt else []
     lines += [line for said in made.cut[:1] for line in within(said, 2)]
     lines += doubtful(
         [*made.failures, *made.cut[1:], *(each for each in made.warnings if each not in made.cut)]

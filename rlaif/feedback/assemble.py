@@ -11,6 +11,7 @@ from rlaif.feedback.pairing import Candidate, PairPlan, is_cut
 from rlaif.feedback.score import ScoredCompletion
 from rlaif.judging import Decision, Judge, PanelJudge
 from rlaif.judging.ask_protocol import templates_of
+from rlaif.judging.dealt_judge import DealtJudge
 from rlaif.judging.parse import VERSION
 from rlaif.judging.protocols import protocols
 from rlaif.judging.shown import Sees
@@ -93,6 +94,8 @@ def _provenance(judge: Judge, constitution: Constitution, seed: int) -> dict[str
 
 def _templates(judge: Judge, readings: Sequence[Judgment]) -> dict[str, str]:
     asked = {each.protocol for each in readings}
+    if isinstance(judge, DealtJudge):
+        return _templates(judge.inner, readings)
     if isinstance(judge, PanelJudge):
         found: dict[str, str] = {}
         for member in judge.members:

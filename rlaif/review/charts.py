@@ -185,8 +185,9 @@ def intervals(
     rows: Sequence[tuple[str, float, float | None, float | None]],
     *,
     reference: float | None = None,
+    limits: tuple[float, float] = (0.0, 1.0),
 ) -> str:
-    """Shares with their intervals on lines from 0 to 1, as a table that says them; a stroke marks the reference."""
+    """Figures with intervals on lines between `limits`, as a table that says them; a stroke marks the reference."""
     if not rows:
         return ""
     parts = [
@@ -196,16 +197,23 @@ def intervals(
     for name, value, low, high in rows:
         known = "" if low is None or high is None else f"[{figure(low)}, {figure(high)}]"
         parts.append(
-            f'<tr><th scope="row">{escape(name)}</th><td>{_bracket(value, low, high, reference)}</td>'
+            f'<tr><th scope="row">{escape(name)}</th><td>{_bracket(value, low, high, reference, limits)}</td>'
             f'<td class="num">{figure(value)}</td><td class="num">{known}</td></tr>'
         )
     return "".join([*parts, "</tbody></table></div>"])
 
 
-def _bracket(value: float, low: float | None, high: float | None, reference: float | None) -> str:
+def _bracket(
+    value: float,
+    low: float | None,
+    high: float | None,
+    reference: float | None,
+    limits: tuple[float, float],
+) -> str:
     """One row of `intervals`: a dot on a line from the lower to the upper end."""
 
-    def at(share: float) -> float:
+    def at(figure: float) -> float:
+        share = (figure - limits[0]) / (limits[1] - limits[0])
         return round(3 + 94 * min(1.0, max(0.0, share)), 1)
 
     parts = ['<svg class="dots" aria-hidden="true"><line class="rule" x1="3%" x2="97%" y1="50%" y2="50%"/>']

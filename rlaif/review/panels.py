@@ -83,6 +83,8 @@ class IntervalPanel:
     reference: float | None = None
     says: str = ""
     """What the reference is, in words."""
+    limits: tuple[float, float] = (0.0, 1.0)
+    """The ends of the horizontal axis."""
 
 
 Panel: TypeAlias = LinePanel | HistogramPanel | CalibrationPanel | ChangePanel | IntervalPanel
@@ -106,6 +108,7 @@ def inline(panel: Panel) -> str:
                 panel.title,
                 [(each.name, each.value, each.low, each.high) for each in panel.rows],
                 reference=panel.reference,
+                limits=panel.limits,
             )
         case _:
             assert_never(panel)

@@ -12,20 +12,23 @@ from rlaif.exchange.pairs import read_pairs
 from rlaif.records import Completion, Pair, Prompt
 from rlaif.review.check_report import write_check
 from rlaif.review.lab_report import write_lab
+from rlaif.review.plots.kinds.gain import read_table
 from rlaif.review.plots.kinds.over_optimisation import read_lab
 from rlaif.review.recorded_check import read_check
 from rlaif.review.report import ReportExtras, write_report
 from rlaif.review.sample import BeforeAfter
+from rlaif.review.table_report import write_table
 from rlaif.review.view.calls import before_and_after
 from rlaif.review.view.catalogue import read_card
 from rlaif.review.view.compared import first_policy, newest_policy
 from rlaif.review.view.overview import samples_that_tell
 from rlaif.runs.claim import read_run
-from rlaif.runs.layout import CONSTITUTION, LAB, REPORT, files_of, pair_files
+from rlaif.runs.layout import CONSTITUTION, LAB, REPORT, TABLE, files_of, pair_files
 from rlaif.store import find_store
 from rlaif.store.decisions import TIE
 from rlaif.workflows.datasets.review import decisions_of
 from rlaif.workflows.lab import tables
+from rlaif.workflows.lab.table.tables import grids as table_grids
 from rlaif.workflows.models.gold import grade, share_met
 
 MAX_GRADED = 2000
@@ -51,6 +54,9 @@ def report(run: Path, out: Path | None = None, *, full: bool = False, store: Pat
         if (run / LAB).is_file():
             lab = read_lab(run)
             return write_lab(lab, tables.grids(lab), out or run / REPORT, full=full)
+        if (run / TABLE).is_file():
+            whole = read_table(run)
+            return write_table(whole, table_grids(whole), out or run / REPORT, full=full)
         return write_report(run, found, out, beside_of(run, store, full=full))
     except DiskError:
         raise

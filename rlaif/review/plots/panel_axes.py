@@ -149,7 +149,8 @@ def _draw_intervals(panel: IntervalPanel, axes: Any) -> None:
     values, places = [each.value for each in rows], range(len(rows))
     axes.errorbar(values, places, xerr=[below, above], capsize=2, label=label, **style)
     axes.set_yticks(places, [_cut(each.name) for each in rows])
-    axes.set(xlim=(-0.03, 1.03), ylim=(-0.7, len(rows) - 0.3))
+    room = 0.03 * (panel.limits[1] - panel.limits[0])
+    axes.set(xlim=(panel.limits[0] - room, panel.limits[1] + room), ylim=(-0.7, len(rows) - 0.3))
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     axes.set_title(panel.title, pad=20)
 

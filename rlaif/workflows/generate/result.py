@@ -39,6 +39,8 @@ class GenerateResult(PairResult):
     """What was spent, by model, judge and principle; see `rlaif.workflows.models.usage`."""
     panel: Mapping[str, Any] | None
     """How the votes of a panel went, by group; None for one judge."""
+    dealt: Mapping[str, Any] | None = None
+    """How many answers of the judge were dealt a fault (`noisy:`, `failing:`, `biased:`), and the label error."""
     warnings: Sequence[str]
     cut: Sequence[str] = ()
     """Those of `warnings` that are about completions that were cut off."""
@@ -83,7 +85,7 @@ class GenerateResult(PairResult):
         """The result in a few lines for people: constitution, share of prompts with a pair, calls, costs, files."""
         calls = ", ".join(f"{count} {name}" for name, count in self.calls.items())
         share = f"{self.pair_share:.1%} of prompts gave a pair; calls: {calls}"
-        votes = [_votes_line(self.panel)] if self.panel else []
+        votes = [each for each in (self.panel_line, self.dealt_line) if each]
         drift = [each.line for each in self.drift]
         return "\n".join(
             [
@@ -107,6 +109,11 @@ class GenerateResult(PairResult):
         """How the votes of a panel went; empty for one judge."""
         return _votes_line(self.panel) if self.panel else ""
 
+    @property
+    def dealt_line(self) -> str:
+        """What was dealt to the judge's answers; empty where nothing was."""
+        return str(self.dealt["line"]) if self.dealt else ""
+
     def as_dict(self) -> dict[str, Any]:
         """Return the result as run.json and `--json` hold it."""
         return {
@@ -124,6 +131,7 @@ class GenerateResult(PairResult):
             "calls": dict(self.calls),
             "costs": dict(self.costs),
             "panel": self.panel,
+            **({"dealt": self.dealt} if self.dealt else {}),
             "drift": [each.as_dict() for each in self.drift],
             "warnings": list(self.warnings),
             "failures": list(self.failures),

@@ -22,6 +22,7 @@ from rlaif.feedback.pairing import NO_PAIRWISE, PAIRINGS, SAME, Pairing, pair_pl
 from rlaif.feedback.system_turn import system_turn
 from rlaif.hashing import digest
 from rlaif.judging import PanelJudge
+from rlaif.judging.dealt_judge import DealtJudge
 from rlaif.judging.kinds import stated_of
 from rlaif.judging.pointwise import judge_pointwise
 from rlaif.judging.protocols import Asking, stated
@@ -236,6 +237,8 @@ def _made(
         judge, constitution, drawn, judgments, pairing_of(config, then), critic, draws.failed
     )
     write_judgments(run.dir / COMPARISONS, paired.comparisons)
+    # before the principles' own tests are put to it
+    dealt = judge.dealt if isinstance(judge, DealtJudge) else None
     # a control is no judge of sentences: what it makes of them says nothing
     tests = {} if is_control(str(config.judge)) else own_tests(judge, constitution, (first, then), asking)
     unfit = unfit_principles(principles_table(paired.funnel), test_counts(tests))
@@ -257,6 +260,7 @@ def _made(
         calls=models.calls,
         costs=usage(models, store, [*judgments, *paired.comparisons]),
         panel=votes,
+        dealt=dealt,
         warnings=[
             *draws.warnings,
             *edited_release(constitution),

@@ -11,6 +11,7 @@ from rlaif.engines.base import BaseEngine, capabilities_of
 from rlaif.errors import InputError
 from rlaif.judging import Judge, ModelJudge, PanelJudge
 from rlaif.judging.ask_protocol import ask_pairwise, ask_pointwise
+from rlaif.judging.dealt_judge import DealtJudge
 from rlaif.judging.protocols import Asking, Pointwise, Protocol, protocol
 from rlaif.records import (
     Completion,
@@ -100,6 +101,8 @@ def questions(
 def _shown(
     judge: Judge, chosen: Protocol, prompt: Prompt, texts: Sequence[Completion], principle: Principle
 ) -> list[str]:
+    if isinstance(judge, DealtJudge):
+        return _shown(judge.inner, chosen, prompt, texts, principle)
     if isinstance(judge, PanelJudge):
         return [
             f"--- {member.seat.judge} ---\n{part}"

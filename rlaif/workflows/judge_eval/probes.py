@@ -15,6 +15,7 @@ from rlaif.engines.recorded import RecordedEngine
 from rlaif.errors import InputError
 from rlaif.exchange.benchmarks import GoldPair, GoldSet
 from rlaif.judging import Judge, ModelJudge, PanelJudge, RewardJudge, number_of
+from rlaif.judging.dealt_judge import DealtJudge
 from rlaif.judging.rbr import RuleJudge
 from rlaif.records import Completion, Constitution
 from rlaif.workflows.judge_eval.ask_gold import JudgeUnderTest, judge_pairs, principles_of
@@ -33,6 +34,9 @@ def _past_the_store(judge: Judge) -> Judge | None:
     if isinstance(judge, ModelJudge | RewardJudge):
         engine = judge.engine
         return judge.with_engine(engine.engine) if isinstance(engine, RecordedEngine) else judge
+    if isinstance(judge, DealtJudge):
+        inner = _past_the_store(judge.inner)
+        return None if inner is None else judge.of(inner)
     if isinstance(judge, PanelJudge):
         found = [(each, _past_the_store(each.judge)) for each in judge.members]
         members = [replace(member, judge=anew) for member, anew in found if anew is not None]

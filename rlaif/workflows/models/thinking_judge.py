@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from rlaif.judging import Judge, PanelJudge
 from rlaif.judging.ask_protocol import templates_of
+from rlaif.judging.dealt_judge import DealtJudge
 from rlaif.judging.protocols import PER_PRINCIPLE, Pairwise, Pointwise, protocol
 from rlaif.judging.rbr.judge import RuleJudge
 from rlaif.records import Engine
@@ -49,7 +50,9 @@ class _Unasked(ModelPool):
 
 def _look(judge: Judge, chosen: Pointwise | Pairwise) -> None:
     """Choose the templates of a protocol, which is where a judge without a way to think is refused."""
-    if isinstance(judge, PanelJudge):
+    if isinstance(judge, DealtJudge):
+        _look(judge.inner, chosen)
+    elif isinstance(judge, PanelJudge):
         for each in judge.members:
             # of two completions each member is asked by the protocol of its seat
             _look(each.judge, protocol(each.seat.protocol) if isinstance(chosen, Pairwise) else chosen)

@@ -172,3 +172,19 @@ def test_a_run_is_told_the_kinds_that_it_has_and_no_other(loop: Path, lab: Path)
     assert "over-optimisation" not in [each.name for each in plots_of(PlotSource(run=loop))]
     with pytest.raises(InputError, match="is no directory"):
         plots_of(PlotSource(run=loop / "nothing"))
+
+
+def test_the_gain_of_each_recipe_stands_beside_none_with_its_interval(tmp_path: Path) -> None:
+    gain = {"value": 0.2, "low": 0.1, "high": 0.3}
+    rows = [{"recipe": "rlcd", "gain": gain}, {"recipe": "failed", "gain": None}]
+    column = {"column": "noisy", "judge": "noisy:0.2:micro", "rows": rows}
+    (tmp_path / "table.json").write_text(json.dumps({"columns": [column]}))
+    text = picture(tmp_path, "gain")
+    assert [each for each in ("noisy: noisy:0.2:micro", "rlcd", "no gain") if each not in text] == []
+    assert "failed" not in text
+    (tmp_path / "table.json").write_text(json.dumps({"columns": []}))
+    with pytest.raises(InputError, match="no cell has a figure yet"):
+        picture(tmp_path, "gain")
+    (tmp_path / "table.json").unlink()
+    with pytest.raises(InputError, match="make it by `rlaif lab table"):
+        picture(tmp_path, "gain")
