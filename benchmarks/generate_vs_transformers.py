@@ -2,12 +2,12 @@
 
     python benchmarks/generate_vs_transformers.py [--case ragged] [--rounds 1] [--dtype bfloat16] [--json]
 
-Each side runs in a process of its own, in turn, with the same random model (SmolLM2-135M's widths, or those of `--model
-DIR`), prompts and lengths: four draws of each prompt at temperature 1. A draw ends after a given number of tokens, as if
-its end had been drawn there: ours and vLLM are told it for each draw, `generate` by a stopping criterion for each row.
-It gets rows sorted by their prompts' length, `--rows` of them at a time. vLLM runs from `.venv-vllm` where that is
-(`make vllm`), else it is left out, aloud. The clock runs while texts are drawn, not while a model is opened, after a
-few draws that warm up.
+Each side runs in a process of its own, in turn, with the same random model (SmolLM2-135M's widths, or those of
+`--model DIR`), prompts and lengths: four draws of each prompt at temperature 1. A draw ends after a given number of
+tokens, as if its end had been drawn there: ours and vLLM are told it for each draw, `generate` by a stopping criterion
+for each row. It gets rows sorted by their prompts' length, `--rows` of them at a time. vLLM runs from `.venv-vllm`
+where that is (`make vllm`), else it is left out, aloud. The clock runs while texts are drawn, not while a model is
+opened, after a few draws that warm up.
 """
 
 from __future__ import annotations

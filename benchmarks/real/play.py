@@ -32,7 +32,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parent)]
 from fetch import WHEEL, fetch  # noqa: E402
 from stages import MEASURED, RULES, Plan, Sizes, Stage  # noqa: E402
 
-from rlaif.atomic import write_text  # noqa: E402
+from rlaif.atomic import disk_told, write_text  # noqa: E402
 from rlaif.errors import InputError, RlaifError  # noqa: E402
 
 STARTING = 8.0
@@ -134,6 +134,8 @@ def shown(stage: Stage, plan: Plan) -> str:
 def _said(stage: Stage, plan: Plan) -> dict[str, Any]:
     environment = os.environ | {"RLAIF_STORE": str(plan.work / "store.sqlite"), "HF_HUB_OFFLINE": "1"}
     log = plan.work / "log.txt"
+    with disk_told(log):
+        plan.work.mkdir(parents=True, exist_ok=True)
     with log.open("a", encoding="utf-8") as told:
         told.write(f"\n$ {shown(stage, plan)}\n")
         told.flush()
