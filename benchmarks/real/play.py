@@ -96,6 +96,7 @@ def play(stage: Stage, plan: Plan, rows: Rows) -> None:
         spent = _children() - before
         rows.spent[stage.name] = rows.spent.get(stage.name, 0.0) + spent
         rows.save()
+    row = json.loads(usual(json.dumps(row), plan))
     used = {"cpu_seconds": round(rows.spent[stage.name], 1), "seconds": round(time.perf_counter() - began, 1)}
     rows.add(stage.name, {"says": stage.says, "command": shown(stage, plan), **used, **row})
 
@@ -125,9 +126,13 @@ def shown(stage: Stage, plan: Plan) -> str:
         if stage.script
         else ["rlaif", *stage.command]
     )
-    text = " ".join(words)
-    for path, usual in ((plan.work, "runs/real"), (plan.start, "MODEL"), (plan.hh, "HH")):
-        text = text.replace(str(path), usual) if path is not None else text
+    return usual(" ".join(words), plan)
+
+
+def usual(text: str, plan: Plan) -> str:
+    """A text in which the places of this play have their usual names."""
+    for path, name in ((plan.work, "runs/real"), (plan.start, "MODEL"), (plan.hh, "HH")):
+        text = text.replace(str(path), name) if path is not None else text
     return text
 
 
