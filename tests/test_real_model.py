@@ -341,6 +341,13 @@ def test_the_table_has_a_line_for_each_model_that_is_measured(real: Any) -> None
     assert lines[2] == "| grpo | " + "0.50 [0.40, 0.60] | " * 5 + "30 | 5.0 [4.0, 6.0] |"
 
 
+def test_the_page_has_the_table_of_the_rows_that_are_kept(real: Any) -> None:
+    held = json.loads((FOLDER / "results.json").read_text(encoding="utf-8"))
+    page = (ROOT / "docs" / "real-model.md").read_text(encoding="utf-8")
+    assert real("play").table(held["rows"]) in page
+    assert f"--scale {held['setting']['scale']} --dtype {held['setting']['dtype']}" in page
+
+
 @pytest.mark.heavy
 def test_another_model_directory_is_measured_by_the_ordinary_commands(real: Any, tmp_path: Path) -> None:
     from tests.training.builders import make_model, make_tokenizer
