@@ -7,7 +7,7 @@ export TOKENIZERS_PARALLELISM ?= false
 # each of the many processes that tests start would compile the package anew
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-heavy test-long test-timing test-orders fuzz check format bench experiments docs schemas pictures notebooks recipes clean vllm bench-env browser lock test-matrix canary
+.PHONY: demo test test-heavy test-long test-timing test-orders fuzz check format bench experiments real docs schemas pictures notebooks recipes clean vllm bench-env browser lock test-matrix canary
 
 demo: .venv/.product
 	$(BIN)/rlaif run self-rewarding --out runs/demo
@@ -57,6 +57,12 @@ experiments: .venv/.dev
 	for each in reward_model pair_count preference_losses soft_labels rl_methods; do $(BIN)/python benchmarks/experiments/$$each.py || exit 1; done
 	$(BIN)/python benchmarks/experiments/tables.py
 
+# A pretrained model taught three rules, hours of CPU; it can be killed and goes on. docs/real-model.md says what it is.
+# ARGS="--forecast", "--scale 0.25 --dtype bfloat16", "--model DIR", "--hh FILE"
+real: .venv/.dev
+	@$(MAKE) --no-print-directory .venv-gguf/.made || true   # where it cannot be made, the play says what is missing
+	nice $(BIN)/python benchmarks/real/play.py $(ARGS)
+
 # the quick form of every recipe, about a minute of one core each; NAMES="smoke best-of-n" runs some
 recipes: .venv/.dev
 	$(BIN)/python tools/run_recipes.py $(NAMES)
@@ -78,7 +84,7 @@ notebooks: .venv/.dev
 	$(BIN)/python docs/make_notebooks.py
 
 clean:
-	rm -rf .venv .venv-vllm .venv-bench .venv-lock .venv-matrix .venv-canary build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-vllm .venv-bench .venv-gguf .venv-lock .venv-matrix .venv-canary build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # Every environment is installed from a lock under requirements/, and made new when its lock changes: what is there is
 # what the lock says. `make lock` writes them; CONTRIBUTING.md says when.
@@ -149,6 +155,12 @@ $(BENCH)/.made: $(LOCKS)/pip.txt $(LOCKS)/bench.txt
 	( set -e; $(BENCH)/bin/python -m pip $(PIN) -r $(LOCKS)/pip.txt; \
 	  $(BENCH)/bin/pip $(PIN) -r $(LOCKS)/bench.txt ) >$(BENCH)/made.log 2>&1 \
 	  || { tail -n 3 $(BENCH)/made.log >&2; echo "the rivals cannot be installed here; see $(BENCH)/made.log" >&2; exit 1; }
+	touch $@
+
+# What reads a downloaded GGUF stands in a folder of its own: no environment of tests or users has it.
+.venv-gguf/.made: .venv/.made $(LOCKS)/pip.txt $(LOCKS)/gguf.txt
+	@rm -rf .venv-gguf
+	$(BIN)/python -m pip $(PIN) --target .venv-gguf -r $(LOCKS)/gguf.txt
 	touch $@
 
 # The review page and reports are tested in a real browser, which comes from the system's packages: in no lock.

@@ -36,7 +36,7 @@ END, FIRST = 1, 3
 GROUP, BETA, RATE = 8, 0.04, 1e-4
 LLAMA = Shape(32_000, 512, 1536, 8, 8, 4, 64)
 PARTS = ("rollouts", "reference", "update", "step")
-TOLERANCE = 1e-5
+TOLERANCE, BF16_TOLERANCE = 1e-5, 1e-2
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,10 @@ CASES = {
 SMALL = "small"
 """A case that shows that losses are the same, and no speed; run where it is named."""
 CASES[SMALL] = Case("two prompts, lengths log-normal: medians 24 and 10", 2, Draw(24, 0.5), Draw(10, 0.5, 2))
+
+REAL = "real"
+"""Lengths as `make real` has them; run where it is named."""
+CASES[REAL] = Case("lengths as in make real", 4, Draw(45, 0.2, 20), Draw(45, 0.4, 5, 64))
 
 Group = tuple[Ids, list[Ids]]
 """A prompt and its answers, each with its end token."""
@@ -390,7 +394,7 @@ def kept(name: str, side: str, number: int, arguments: argparse.Namespace) -> di
     if arguments.keep is None:
         return child(name, side, arguments)
     told = f"{arguments.steps}-{arguments.threads}-{arguments.device}-{arguments.layers}-{arguments.bf16}"
-    told += f"-{arguments.half}-{number}"
+    told += f"-{arguments.half}-{number}" + (f"-{arguments.model.name}" if arguments.model else "")
     path: Path = arguments.keep / f"rl_vs_trl-{name}-{side}-{told}.json"
     if not path.is_file():
         arguments.keep.mkdir(parents=True, exist_ok=True)
@@ -406,6 +410,7 @@ def child(name: str, side: str, arguments: argparse.Namespace) -> dict[str, Any]
     command += ["--bf16"] if arguments.bf16 else []
     command += ["--half"] if arguments.half else []
     command += ["--layers", str(arguments.layers)] if arguments.layers else []
+    command += ["--model", str(arguments.model)] if arguments.model else []
     environment = os.environ | {
         "OMP_NUM_THREADS": str(arguments.threads),
         "HF_HUB_OFFLINE": "1",
@@ -439,7 +444,8 @@ def one_side(arguments: argparse.Namespace) -> None:
 
 def shape_of(arguments: argparse.Namespace) -> Shape:
     """The model's widths."""
-    shape = LLAMA._replace(layers=arguments.layers or LLAMA.layers)
+    shape = LLAMA if arguments.model is None else vs_trl.shape_in(arguments.model)
+    shape = shape._replace(layers=arguments.layers or shape.layers)
     if arguments.half:
         shape = shape._replace(
             **{each: getattr(shape, each) // 2 for each in ("vocabulary", "hidden", "inner", "head_size")}
@@ -466,7 +472,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--case", choices=CASES, action="append", help=f"[default: all but {SMALL}]")
+    parser.add_argument(
+        "--case", choices=CASES, action="append", help=f"[default: all but {SMALL} and {REAL}]"
+    )
+    parser.add_argument("--model", type=Path, metavar="DIR", help="take this model's widths")
     parser.add_argument("--steps", type=int, default=2, help="timed steps, after one that warms up")
     parser.add_argument("--rounds", type=int, default=1, help="times that both sides run, in turn")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
@@ -485,7 +494,7 @@ def main() -> None:
         one_side(arguments)
         return
     rows = []
-    for name in arguments.case or [each for each in CASES if each != SMALL]:
+    for name in arguments.case or [each for each in CASES if each not in (SMALL, REAL)]:
         row = counted(name, arguments)
         if not arguments.json:
             print("  ".join(f"{key} {value}" for key, value in row.items()), flush=True)
@@ -496,8 +505,9 @@ def main() -> None:
         rows.append(row)
     if arguments.json:
         print(json.dumps({"rows": rows}))
-    if apart := [row["case"] for row in rows if row.get("loss_difference", 0.0) > TOLERANCE]:
-        raise SystemExit(f"losses differ by more than {TOLERANCE}: {', '.join(apart)}")
+    tolerance = BF16_TOLERANCE if arguments.bf16 else TOLERANCE
+    if apart := [row["case"] for row in rows if row.get("loss_difference", 0.0) > tolerance]:
+        raise SystemExit(f"losses differ by more than {tolerance}: {', '.join(apart)}")
 
 
 if __name__ == "__main__":

@@ -92,6 +92,10 @@ CASES = {
     ),
 }
 
+REAL = "real"
+"""Lengths as `make real` has them; run where it is named."""
+CASES[REAL] = Case("lengths as in make real", Draw(45, 0.2, 20), Draw(45, 0.3, 5, 64), Draw(50, 0.3, 5, 64))
+
 Ids = tuple[int, ...]
 Triple = tuple[Ids, Ids, Ids]
 """Prompt, chosen, rejected."""
@@ -138,11 +142,31 @@ def products(case: Case, batch: Sequence[Triple], *, head: bool, completions_onl
     )
 
 
+def shape_in(folder: Path) -> Shape:
+    """The widths of a model directory. Raises SystemExit where its config does not say them."""
+    try:
+        told = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        heads = int(told["num_attention_heads"])
+        return Shape(
+            int(told["vocab_size"]),
+            int(told["hidden_size"]),
+            int(told["intermediate_size"]),
+            int(told["num_hidden_layers"]),
+            heads,
+            int(told.get("num_key_value_heads") or heads),
+            int(told.get("head_dim") or int(told["hidden_size"]) // heads),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as wrong:
+        raise SystemExit(
+            f"--model {folder}: its config.json does not say the model's widths ({wrong})"
+        ) from None
+
+
 def make_config(shape: Shape) -> Any:
     """The transformers config of a shape."""
     from transformers import LlamaConfig, Qwen2Config
 
-    kind = LlamaConfig if shape.vocabulary == MICRO.vocabulary else Qwen2Config
+    kind = Qwen2Config if shape.vocabulary in (QWEN.vocabulary, QWEN.vocabulary // 2) else LlamaConfig
     return kind(
         vocab_size=shape.vocabulary,
         hidden_size=shape.hidden,
@@ -291,7 +315,7 @@ def main(says: str, script: str, sides: dict[str, Side], *, head: bool) -> None:
         _one_side(sides[arguments.side], arguments)
         return
     rows = []
-    for name in arguments.case or CASES:
+    for name in arguments.case or [each for each in CASES if each != REAL]:
         rows.append(_race(name, script, arguments, head=head))
         if not arguments.json:
             print("  ".join(f"{key} {value}" for key, value in rows[-1].items()), flush=True)
@@ -301,7 +325,10 @@ def main(says: str, script: str, sides: dict[str, Side], *, head: bool) -> None:
 
 def _parse(says: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=says, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--case", choices=CASES, action="append", help="[default: all]")
+    parser.add_argument("--case", choices=CASES, action="append", help=f"[default: all but {REAL}]")
+    parser.add_argument(
+        "--model", type=Path, metavar="DIR", help="take this model's widths as the large shape"
+    )
     parser.add_argument("--steps", type=int, default=2, help="timed steps, after one that warms up")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
@@ -325,7 +352,8 @@ def _case(name: str, arguments: argparse.Namespace) -> Case:
     case = CASES[name]
     if case.shape is not QWEN:
         return case
-    shape = case.shape._replace(layers=arguments.layers or case.shape.layers)
+    shape = case.shape if arguments.model is None else shape_in(arguments.model)
+    shape = shape._replace(layers=arguments.layers or shape.layers)
     if arguments.half:
         halved = {each: getattr(shape, each) // 2 for each in ("vocabulary", "hidden", "inner", "head_size")}
         shape = shape._replace(**halved)
@@ -390,6 +418,7 @@ def _kept(name: str, script: str, side: str, arguments: argparse.Namespace) -> d
         return _child(name, script, side, arguments)
     told = f"{arguments.steps}-{arguments.threads}-{arguments.device}-{arguments.layers}-{arguments.bf16}"
     told += "-half" if arguments.half else ""
+    told += f"-{arguments.model.name}" if arguments.model else ""
     path: Path = arguments.keep / f"{Path(script).stem}-{name}-{side}-{told}.json"
     if not path.is_file():
         arguments.keep.mkdir(parents=True, exist_ok=True)
@@ -404,6 +433,7 @@ def _child(name: str, script: str, side: str, arguments: argparse.Namespace) -> 
     command += ["--bf16"] if arguments.bf16 else []
     command += ["--half"] if arguments.half else []
     command += ["--layers", str(arguments.layers)] if arguments.layers else []
+    command += ["--model", str(arguments.model)] if arguments.model else []
     environment = os.environ | {
         "OMP_NUM_THREADS": str(arguments.threads),
         "HF_HUB_OFFLINE": "1",

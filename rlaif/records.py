@@ -54,6 +54,8 @@ class Message:
     @property
     def identity(self) -> list[Any]:
         """What a model sees of the turn, for digests: role and text, and the further fields only where they are set."""
+        if not (self.thought or self.tool_calls or self.name or self.tool_call_id):
+            return [self.role, self.content]  # as nearly all turns are, of millions of calls
         calls = [[each.name, each.arguments, each.id] for each in self.tool_calls]
         further = {
             "thought": self.thought,
@@ -61,8 +63,7 @@ class Message:
             "name": self.name,
             "tool_call_id": self.tool_call_id,
         }
-        set_ones = {name: value for name, value in further.items() if value}
-        return [self.role, self.content, set_ones] if set_ones else [self.role, self.content]
+        return [self.role, self.content, {name: value for name, value in further.items() if value}]
 
 
 Tools = tuple[Mapping[str, Any], ...]

@@ -32,6 +32,7 @@ NOT_RUN = {
     r"replay:|llmbar/|harmless-base|gold/train|prop_probs|runs/hh\b": "needs a published data set",
     r"CritiqueRevision|example_ap|anthropic-critiques|rbr_gold_data|check gold\.jsonl": "needs a published file",
     r"^rlaif (audit (--json|--html)|report)$": "a row of a table of times",
+    r"runs/real\b": "needs the model that `make real` fetches",
     r"prefs\.parquet": "needs a file of the user's",
     r"^rlaif (review|view|serve-reward)\b": "serves until it is stopped",
     r"^rlaif chat": "talks until it is ended",

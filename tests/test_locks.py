@@ -13,7 +13,7 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
-NAMES = ("pip", "dev", "user", "vllm", "vllm-gpu", "bench")
+NAMES = ("pip", "dev", "user", "vllm", "vllm-gpu", "bench", "gguf")
 UNLOCKED = pytest.mark.skipif(
     bool(os.environ.get("RLAIF_UNLOCKED")), reason="tries other versions than the lock's on purpose"
 )
@@ -115,7 +115,7 @@ def test_what_is_installed_is_what_is_locked() -> None:
     [
         ("demo", "user", ()), ("test", "dev", ()), ("test-heavy", "dev", ()), ("check", "dev", ()),
         ("vllm", "vllm", ("VLLM_LOCK=vllm",)), ("vllm", "vllm-gpu", ("VLLM_LOCK=vllm-gpu",)),
-        ("bench-env", "bench", ()),
+        ("bench-env", "bench", ()), (".venv-gguf/.made", "gguf", ()),
     ],
 )  # fmt: skip
 def test_a_target_installs_from_its_lock_and_nothing_beside_it(
@@ -133,7 +133,7 @@ def test_a_target_installs_from_its_lock_and_nothing_beside_it(
 
 def test_an_environment_is_rebuilt_when_its_lock_changes() -> None:
     rules = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for stamp in (".venv/.made", "$(VLLM)/.made", "$(BENCH)/.made"):
+    for stamp in (".venv/.made", "$(VLLM)/.made", "$(BENCH)/.made", ".venv-gguf/.made"):
         (line,) = [each for each in rules.splitlines() if each.startswith(f"{stamp}:")]
         assert "$(LOCKS)/pip.txt" in line
         assert line.count(".txt") > 1

@@ -84,6 +84,7 @@ LOCKS = (
         "bench", "What `make bench-env` installs: the rivals of the benches.",
         more=("distilabel==1.5.3", "bespokelabs-curator==0.1.31"), ours=False,
     ),
+    Lock("gguf", "What `make real` reads a downloaded model with.", more=("gguf",), ours=False, like="dev"),
 )  # fmt: skip
 
 

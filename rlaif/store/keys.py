@@ -16,10 +16,13 @@ def call_key(
     An engine that guides no decoding does not read a schema: what it draws is what it draws without.
     """
     turns = [each.identity for each in request.messages]
-    # only what is set: what was asked before such fields were there keeps its key
-    sent = {"chat_template_kwargs": dict(request.chat_template_kwargs), "body": dict(request.body)}
-    late = {name: value for name, value in {**sent, "tools": list(request.tools)}.items() if value}
-    further: list[Any] = [late] if late else []
+    further: list[Any] = []
+    if request.chat_template_kwargs or request.body or request.tools:
+        # only what is set: what was asked before such fields were there keeps its key
+        sent = {"chat_template_kwargs": dict(request.chat_template_kwargs), "body": dict(request.body)}
+        further.append(
+            {name: value for name, value in {**sent, "tools": list(request.tools)}.items() if value}
+        )
     if isinstance(request, ScoreRequest):
         if request.thinking is not None:
             seed = request.seed if request.thinking.temperature > 0 else 0

@@ -28,6 +28,7 @@ Request = GenerateRequest | ScoreRequest
 Reply = Generation | Score
 # made once: json.dumps makes one a call when anything is not as by default
 _ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
+_DECODER = json.JSONDecoder()
 
 
 def request_rows(requests: Sequence[Request]) -> tuple[list[str], dict[str, bytes]]:
@@ -99,7 +100,7 @@ def reply_row(reply: Reply) -> str | None:
 
 def row_reply(kind: str, row: str, request_id: str, usage: Usage) -> Reply:
     """The reply of a row, as answer to the request `request_id`. Raises where it is none, whatever it meets."""
-    fields: Mapping[str, Any] = json.loads(row)
+    fields = _fields(row)
     if type(usage.prompt_tokens) is not int or type(usage.completion_tokens) is not int:
         raise TypeError("its numbers of tokens are none")
     if kind == "score":
@@ -130,6 +131,14 @@ def row_reply(kind: str, row: str, request_id: str, usage: Usage) -> Reply:
         open_thought=fields.get("open_thought", False) is True,
         tool_calls=_calls(fields.get("tool_calls", ())),
     )
+
+
+def _fields(row: str) -> Mapping[str, Any]:
+    """The mapping of a row as we write it. Raises ValueError for anything else, blanks around it too."""
+    found, end = _DECODER.raw_decode(row)
+    if end != len(row) or not isinstance(found, dict):
+        raise ValueError("it is no row")
+    return found
 
 
 def reply_digest(key: str, reply: str, prompt_tokens: int, completion_tokens: int) -> int:

@@ -6,7 +6,8 @@ on the user's own data whether a model may be packed at all, and with which atte
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -130,15 +131,16 @@ def choose_layout(scorer: BranchScorer | RewardScorer, trees: Sequence[Tree], *,
 def _refusal(scorer: BranchScorer | RewardScorer, trees: Sequence[Tree], attention: str, given: str) -> str:
     tried = _tried(trees)
     try:
-        with torch.no_grad():
+        # FlexAttention is compiled for a dtype, so it is tried in the one in which it will be used
+        with torch.no_grad(), _exactly(scorer, wanted=attention != FLEX):
             _set_attention(scorer, given)
             # row by row: all logits of several long rows would be the most memory that training takes
             plain = torch.cat([_figures(scorer, [row], packed=False) for tree in tried for row in tree.apart])
             _set_attention(scorer, attention)
             packed = _figures(scorer, tried, packed=True)
+            return _difference(scorer, plain, packed)
     except REFUSALS as problem:
         return f"this model cannot read packed rows ({type(problem).__name__}: {problem})"
-    return _difference(scorer, plain, packed)
 
 
 def _by_trees(scorer: BranchScorer | RewardScorer, trees: Sequence[Tree], attention: str) -> str:
@@ -146,18 +148,31 @@ def _by_trees(scorer: BranchScorer | RewardScorer, trees: Sequence[Tree], attent
     if attention != "sdpa" or next(scorer.parameters()).device.type != "cpu":
         return attention
     tried = _tried(trees)
-    with torch.no_grad():
+    with torch.no_grad(), _exactly(scorer):
         dense = _figures(scorer, tried, packed=True)
-    try:
-        with torch.no_grad():
+        try:
             _set_attention(scorer, use_trees())
             by_trees = _figures(scorer, tried, packed=True, spans_least=0)
-    except REFUSALS:
-        by_trees = torch.full((1,), torch.nan)
-    if _difference(scorer, dense, by_trees):
+        except REFUSALS:
+            by_trees = torch.full((1,), torch.nan)
+        different = _difference(scorer, dense, by_trees)
+    if different:
         _set_attention(scorer, attention)
         return attention
     return TREES
+
+
+@contextmanager
+def _exactly(scorer: BranchScorer | RewardScorer, *, wanted: bool = True) -> Iterator[None]:
+    """Inside, arithmetic is that of the weights: whether rows may be packed is a question to the model.
+
+    In bfloat16 two right ways of a deep model differ by more than a wrong way of a shallow one.
+    """
+    bf16, scorer.bf16 = scorer.bf16, scorer.bf16 and not wanted
+    try:
+        yield
+    finally:
+        scorer.bf16 = bf16
 
 
 def _tried(trees: Sequence[Tree]) -> list[Tree]:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from rlaif.errors import RunError
+from rlaif.errors import ModelError, RunError
 from rlaif.training import DPOConfig, train_dpo
 from rlaif.training.packing import Tree
-from rlaif.training.reference import LogpCache, reference_logps, tokens_key
+from rlaif.training.reference import LogpCache, assert_same, reference_logps, tokens_key
 from rlaif.training.scorer import BranchScorer
 
 from .builders import make_pairs, same_weights
@@ -165,3 +165,26 @@ def test_an_adapter_directory_as_policy_is_its_own_reference(
     adapter = tmp_path / "first" / "adapter"
     train_dpo(config, make_pairs(8), policy=adapter, reference="previous", out=tmp_path / "second")
     assert abs(history(tmp_path / "second")[0]["rewards/margins"]) < 1e-5
+
+
+def test_noise_of_bfloat16_grows_with_a_log_probability_and_chance_does_not() -> None:
+    # 0.25 of 15 is what bfloat16 is off by; 0.25 of a likely token's is dropout
+    likely, unlikely = torch.tensor([-0.5, -1.0]), torch.tensor([-15.0, -1.0])
+    assert_same(unlikely + torch.tensor([0.25, 0.0]), unlikely, "bf16")
+    with pytest.raises(ModelError, match="computes at random"):
+        assert_same(likely + torch.tensor([0.25, 0.0]), likely, "bf16")
+    with pytest.raises(ModelError, match="computes at random"):
+        assert_same(unlikely + torch.tensor([0.25, 0.0]), unlikely, "float32")
+
+
+def test_training_in_bf16_keeps_float32_weights(model_dir: MakeDirectory, tmp_path: Path) -> None:
+    # a step of 1e-6 is less than a bfloat16 weight can move by
+    from safetensors.torch import load_file
+
+    config = replace(SHORT, precision="bf16", save_dtype="float32", learning_rate=1e-6, weight_decay=0.0)
+    policy = model_dir()
+    train_dpo(config, make_pairs(8), policy=policy, reference="init", out=tmp_path / "out")
+    before, after = (load_file(each / "model.safetensors") for each in (policy, tmp_path / "out"))
+    moved = [(after[name].float() - before[name].float()).abs().max() for name in before]
+    assert all(each.dtype == torch.float32 for each in after.values())
+    assert 0 < max(moved) < 1e-5

@@ -66,6 +66,24 @@ def test_every_make_that_can_is_packed(kind: str) -> None:
     assert layout.packed, layout.reason
 
 
+def test_bf16_arithmetic_does_not_decide_whether_a_model_can_be_packed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # of a deep model two right ways differ in bfloat16 by more than the tolerance: it is not asked in bfloat16
+    asked = []
+    scorer = BranchScorer(make_model("llama", VOCAB).eval(), 0, bf16=True)
+    usual = BranchScorer.read
+
+    def read(self: BranchScorer, *given: Any) -> Any:
+        asked.append(self.bf16)
+        return usual(self, *given)
+
+    monkeypatch.setattr(BranchScorer, "read", read)
+    assert choose_layout(scorer, make_trees(), wanted=True).packed
+    assert set(asked) == {False}
+    assert scorer.bf16
+
+
 def test_a_model_that_cannot_be_packed_falls_back_and_says_so() -> None:
     # a state-space model knows no masks
     scorer = BranchScorer(make_model("mamba", VOCAB).eval(), 0)

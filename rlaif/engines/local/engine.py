@@ -13,6 +13,7 @@ from rlaif.engines.chat_template import Chat
 from rlaif.engines.chat_turns import Turns
 from rlaif.engines.fingerprint import model_fingerprint
 from rlaif.engines.kinds import EngineOptions
+from rlaif.engines.local.dtype_advice import advise_dtype
 from rlaif.engines.local.generate import Decoder, Draw, Drawn
 from rlaif.engines.local.load import check_vocabulary, free_accelerator, load_placed, load_tokenizer
 from rlaif.engines.local.score import PromptScorer
@@ -271,6 +272,7 @@ def open_hf(name: str, directory: Path, options: EngineOptions) -> HfEngine:
             "with its tokenizer",
             directory,
         )
+    advise_dtype(model)
     fingerprint = model_fingerprint(
         directory,
         options.dtype,

@@ -22,7 +22,7 @@ from rlaif.training.configs.online import OnlineConfig, PolicyGradientConfig
 from rlaif.training.losses import sum_by
 from rlaif.training.online.policy_losses import mismatch_weights, truncated_weights
 from rlaif.training.online.rollouts import Rollout
-from rlaif.training.reference import ZERO_TOLERANCE
+from rlaif.training.reference import ZERO_TOLERANCE, furthest
 
 NO_CORRECTION = "none"
 ROUNDING = 1e-5
@@ -152,9 +152,9 @@ def step_drift(rollouts: Sequence[Rollout], correction: Correction) -> Drift | N
 
 def assert_ratio_one(logp_N: Tensor, old_N: Tensor, precision: str) -> None:
     """Raise ModelError where pi / pi_old is not 1 before the first update: both are of the same weights and tokens."""
-    off = float((logp_N.detach() - old_N).abs().max()) if len(logp_N) else 0.0
+    off = furthest(logp_N, old_N)
     if not off <= ZERO_TOLERANCE[precision]:
         raise ModelError(
-            f"the policy differs from itself by {off:.2g} in a token's log-probability before the first update of a "
+            f"the policy differs from itself by {off:.2g} of a token's log-probability before the first update of a "
             "step: this model computes at random, or not the same twice"
         )
