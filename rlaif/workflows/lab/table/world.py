@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from rlaif.feedback.system_turn import SystemTurn, tag_line
 from rlaif.hashing import derived_seed
 from rlaif.records import Completion, Constitution, Prompt, Sampling
-from rlaif.workflows.evaluation.policy_metrics import kl
+from rlaif.workflows.evaluation.policy_kl import kl
 from rlaif.workflows.generate.rollouts import draw
 from rlaif.workflows.lab.table.config import TableConfig
 from rlaif.workflows.models.gold import grade, share_met
