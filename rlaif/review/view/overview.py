@@ -102,8 +102,8 @@ def _of_all(card: RunCard) -> Iterator[Tile]:
     if card.costs:
         yield Tile("Cost", money(card.costs), f"{figure(tokens(card.costs))} tokens")
         yield Tile("Calls", figure(calls(card.costs)))
-    if card.started and card.finished:
-        yield Tile("Took", span(card.finished - card.started))
+    if card.took is not None:
+        yield Tile("Took", span(card.took))
     if card.is_training:
         counts = (card.facts.get("counts") or {}).get("pairs") or {}
         yield Tile("Pairs", figure(counts.get("trained")), f"of {figure(counts.get('given'))}")
