@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlaif.errors import RlaifError
-from rlaif.records import Completion, Judgment, Prompt
+from rlaif.exchange.measured import MeasuredAnswer
+from rlaif.records import Completion, Judgment
 from rlaif.review import charts
 from rlaif.review.audit_tables import sections
 from rlaif.review.distributions import distributions, reliability
@@ -23,6 +24,7 @@ from rlaif.review.view import overview as shown
 from rlaif.review.view.calls import before_and_after, call_shown
 from rlaif.review.view.catalogue import RunCard
 from rlaif.review.view.compared import first_policy, newest_policy
+from rlaif.review.view.held_out import by_principle
 from rlaif.review.view.live import standing
 from rlaif.review.view.project_pages import book_shown
 from rlaif.review.view.samples import SampleFilter, shares
@@ -105,7 +107,8 @@ def samples(viewer: Viewer, card: RunCard, request: Request) -> dict[str, Any] |
     names = by_fingerprint(card.facts, card.rounds)
     rules = viewer.books.of(card.path / CONSTITUTION)
     kept = {
-        name: getattr(chosen, name) for name in ("text", "round", "principle", "state", "doubtful", "tag")
+        name: getattr(chosen, name)
+        for name in ("text", "round", "principle", "state", "doubtful", "tag", "source")
     }
     kept["doubtful"] = "1" if chosen.doubtful else ""
     return {
@@ -128,7 +131,8 @@ def samples(viewer: Viewer, card: RunCard, request: Request) -> dict[str, Any] |
         "rounds": sorted({each.round for each in entries}),
         "tags": sorted({tag for each in entries for tag in each.tags})[:60],
         "principles": [each.id for each in rules.principles] if rules is not None else [],
-        "judged": any(files_in(each.path.parent, "judgments") for each in index.files),
+        "sources": sorted({each.source for each in entries}),
+        "judged": index.judged,
         "ready": index.ready,
         "trouble": index.trouble,
         "base": f"{address(card)}/-",
@@ -147,12 +151,12 @@ def sample(viewer: Viewer, card: RunCard, request: Request) -> dict[str, Any] | 
     names = by_fingerprint(card.facts, card.rounds)
     places = index.select(chosen)
     at = places.index(place) if place in places else -1
-    kept = {name: getattr(chosen, name) for name in ("text", "round", "principle", "state", "tag")}
+    kept = {name: getattr(chosen, name) for name in ("text", "round", "principle", "state", "tag", "source")}
     return {
         "prompt": prompt,
         "entry": entries[place],
         "place": place,
-        "answers": _answers(prompt, completions, said, names),
+        "answers": _answers(completions, said, index.readings(place), names),
         "comparisons": _comparisons(completions, said),
         "rules": {each.id: each for each in rules.principles}
         if (rules := viewer.books.of(card.path / CONSTITUTION))
@@ -167,12 +171,17 @@ def sample(viewer: Viewer, card: RunCard, request: Request) -> dict[str, Any] | 
 
 
 def _answers(
-    prompt: Prompt, completions: Sequence[Completion], said: Sequence[Judgment], names: Mapping[str, str]
+    completions: Sequence[Completion],
+    said: Sequence[Judgment],
+    readings: Sequence[MeasuredAnswer | None],
+    names: Mapping[str, str],
 ) -> list[dict[str, Any]]:
     found = []
-    for number, each in enumerate(completions):
+    for number, (each, read) in enumerate(zip(completions, readings, strict=True)):
         own = [one for one in said if one.completion_ids == (each.id,)]
         values = [one.value for one in own if one.value is not None]
+        if not values and read is not None:
+            values = list(by_principle(read).values())
         found.append(
             {
                 "completion": each,
@@ -182,9 +191,22 @@ def _answers(
                 "scores": own,
                 "mean": sum(values) / len(values) if values else None,
                 "broken": sum(value < _EVEN for value in values if 0 <= value <= 1),
+                "read": _readings(read),
+                "beats": []
+                if read is None
+                else [(model_said(name), one) for name, one in read.beats.items()],
             }
         )
     return sorted(found, key=lambda each: -1.0 if each["mean"] is None else each["mean"], reverse=True)
+
+
+def _readings(read: MeasuredAnswer | None) -> dict[str, Any] | None:
+    """A table of what was read of an answer: by principle a column for each who read it; None of nothing."""
+    by = {} if read is None else {"gold": read.gold, "judge": read.judge, "first judge": read.first_judge}
+    by = {name: values for name, values in by.items() if values}
+    rules = dict.fromkeys(rule for values in by.values() for rule in values)
+    rows = [(rule, [values.get(rule) for values in by.values()]) for rule in rules]
+    return {"by": list(by), "rows": rows} if rows else None
 
 
 def _comparisons(completions: Sequence[Completion], said: Sequence[Judgment]) -> list[dict[str, Any]]:
@@ -288,6 +310,7 @@ def _chosen(values: Mapping[str, str]) -> SampleFilter:
         state=values.get("state", "")[:40],
         doubtful=values.get("doubtful") == "1",
         tag=values.get("tag", "")[:200],
+        source=values.get("source", "")[:20],
     )
 
 

@@ -39,6 +39,10 @@ class AnswersCompared(NamedTuple):
     """By prompt: 1 where ours is better, 0 where theirs is, one half where neither is."""
     by_principle: Mapping[str, Mapping[str, float]]
     """By principle, then by prompt: P(ours follows it better), of what was read in both orders."""
+    judged: Sequence[Judgment] = ()
+    """Every comparison that the judge was asked for."""
+    checked: Sequence[Judgment] = ()
+    """What it said of each answer alone, on hard principles."""
 
 
 def compare_answers(
@@ -91,7 +95,9 @@ def compare_answers(
             scores[prompt.id] = 0.5
         else:
             failed += 1
-    return AnswersCompared(_rate(list(scores.values()), failed, against, resampling), scores, principles)
+    rate = _rate(list(scores.values()), failed, against, resampling)
+    said_of = [[one for each in by.values() for one in each] for by in (judged, checked)]
+    return AnswersCompared(rate, scores, principles, *said_of)
 
 
 def _rate(scores: Sequence[float], failed: int, against: str, resampling: Resampling) -> WinRate:

@@ -186,6 +186,14 @@ def test_a_sample_has_every_judgment_with_its_raw_call(viewer: Viewer, page: Tes
         assert words in text
 
 
+def test_a_sample_of_an_evaluation_has_gold_comparisons_and_raw_calls(page: TestClient) -> None:
+    shown = page.get("/run/runs/eval/-/sample/0").text
+    assert "2 principles, by gold" in shown
+    assert "judged worse than micro" in shown
+    assert "/-/call/b2:compared-0" in shown
+    assert 'name="source"' not in page.get("/run/runs/eval/-/samples").text
+
+
 def test_filters_of_samples_stay_in_the_links(page: TestClient) -> None:
     text = page.get(f"{GEN}/-/samples?principle=greet&tag=odd").text
     assert re.findall(r'href="([^"]+)" data-row', text) == [
