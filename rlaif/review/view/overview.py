@@ -91,9 +91,11 @@ def _of_pairs(summary: Mapping[str, Any]) -> Iterator[Tile]:
 def _of_evaluation(card: RunCard) -> Iterator[Tile]:
     summary = card.facts.get("summary") or {}
     for row in summary.get("win_rates") or ():
-        yield Tile("Win rate", figure(row.get("win_rate")), f"against {_end(row['against'])}, {between(row)}")
+        yield Tile(f"Win rate against {_end(row['against'])}", figure(row.get("win_rate")), between(row))
+    policy = str(summary.get("policy"))
     for name, row in (summary.get("gold") or {}).items():
-        yield Tile("Gold", figure(row.get("mean")), f"{_end(name)}, {between(row)}")
+        of = "" if name == policy else f" of {_end(name)}"
+        yield Tile(f"Gold{of}", figure(row.get("mean")), between(row))
     if not card.is_training and summary.get("prompts") and "funnel" not in summary:
         yield Tile("Prompts", figure(summary["prompts"]))
 

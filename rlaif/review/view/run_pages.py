@@ -11,19 +11,21 @@ from rlaif.exchange.measured import MeasuredAnswer
 from rlaif.records import Completion, Judgment
 from rlaif.review import charts
 from rlaif.review.audit_tables import sections
+from rlaif.review.check_report import check_shown
 from rlaif.review.distributions import distributions, reliability
 from rlaif.review.gathered import gather
 from rlaif.review.index import PairIndex
 from rlaif.review.named import by_fingerprint
 from rlaif.review.named import said as model_said
+from rlaif.review.recorded_check import read_check
 from rlaif.review.round_charts import round_charts
 from rlaif.review.rounds import FURTHER, tables
-from rlaif.review.tables import flat
 from rlaif.review.training_charts import training_curves, trainings
 from rlaif.review.view import overview as shown
 from rlaif.review.view.calls import before_and_after, call_shown
 from rlaif.review.view.catalogue import RunCard
 from rlaif.review.view.compared import first_policy, newest_policy
+from rlaif.review.view.facts import parts_of
 from rlaif.review.view.held_out import by_principle
 from rlaif.review.view.live import standing
 from rlaif.review.view.project_pages import book_shown
@@ -50,7 +52,10 @@ def overview(viewer: Viewer, card: RunCard, request: Request) -> dict[str, Any]:
     ]
     before, after = first_policy(card), newest_policy(card)
     telling = shown.samples_that_tell(card)
+    told = read_check(card.path)
     return {
+        "check": None if told is None else check_shown(told),
+        "rules_at": _rules_at(viewer, card),
         "live": standing(card) if card.status == "running" else None,
         "tiles": shown.tiles(card),
         "models": [(role, model_said(name), name) for role, name in card.models.items()],
@@ -68,6 +73,14 @@ def overview(viewer: Viewer, card: RunCard, request: Request) -> dict[str, Any]:
         "steps": shown.steps(card.path),
         "base": f"{address(card)}/-",
     }
+
+
+def _rules_at(viewer: Viewer, card: RunCard) -> str:
+    """Where the constitution of a run or a training is shown; empty where this project has none of its digest."""
+    if viewer.books.of(card.path / CONSTITUTION) is not None and not card.is_training:
+        return f"{address(card)}/-/constitution"
+    known = viewer.books.all(viewer.catalogue.cards()) if card.digest else {}
+    return f"/constitution/{card.digest}" if card.digest in known else ""
 
 
 def _tables(card: RunCard) -> list[tuple[str, list[str], list[list[str]]]]:
@@ -293,7 +306,7 @@ def rules_of_run(viewer: Viewer, card: RunCard, request: Request) -> dict[str, A
 
 def configuration(viewer: Viewer, card: RunCard, request: Request) -> dict[str, Any]:
     """Everything that made a run: its configuration, versions, digests and files."""
-    return {"facts": list(flat(card.facts)), "files": _files(card.path)}
+    return {"parts": parts_of(card.facts), "files": _files(card.path)}
 
 
 def _files(run: Path) -> list[tuple[str, int]]:
