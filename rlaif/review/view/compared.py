@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from rlaif.review import charts
+from rlaif.review.panels import all_inline
+from rlaif.review.training_charts import both_trainings
 from rlaif.review.view.catalogue import RunCard
 from rlaif.review.view.facts import leaves
 from rlaif.review.view.overview import Tile, tiles
@@ -64,7 +66,9 @@ def figures(one: RunCard, other: RunCard) -> list[TilePair]:
 
 
 def curves(one: RunCard, other: RunCard) -> list[str]:
-    """A chart for each figure of rounds that one of them has, both in it."""
+    """A chart for each figure of rounds that one of them has, or of two trainings, both in it."""
+    if one.is_training and other.is_training:
+        return all_inline(both_trainings((one.name, other.name), (one.path, other.path)))
     if not one.rounds and not other.rounds:
         return []
     drawn = []
