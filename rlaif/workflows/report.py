@@ -85,7 +85,9 @@ def reliability(run: Path, store: Path | None = None) -> list[Bin]:
 
 
 def _by_people(run: Path, store: Path | None, pairs: list[Pair]) -> list[Forecast]:
-    said = [each for each in decisions_of(run, store, pairs) if each.prefers not in (None, TIE)]
+    said = [
+        each for each in decisions_of(run, store, pairs) if each.prefers not in (None, TIE) and not each.seen
+    ]
     known = {pair.id: pair for pair in pairs}
     found = []
     for each in said:

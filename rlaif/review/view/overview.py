@@ -13,6 +13,7 @@ from rlaif.review.round_charts import principle_changes
 from rlaif.review.sample import BeforeAfter, helped_samples
 from rlaif.review.verdict import INITIAL, by_whom
 from rlaif.review.view.catalogue import RunCard
+from rlaif.review.view.live import came_to
 from rlaif.runs.layout import FUNNEL, files_of, round_number, step_notes
 from rlaif.runs.record_files import FUNNEL_SCHEMA, NOTE_SCHEMA, read_record, read_record_if_there
 
@@ -224,7 +225,11 @@ def doubts(card: RunCard) -> list[Doubt]:
     found = [Doubt(says=each, remedy=_remedy(each, card)) for each in card.warnings]
     if card.status == "interrupted":
         found.insert(
-            0, Doubt(says="It has not come to its end.", remedy="The same command goes on where it stopped.")
+            0,
+            Doubt(
+                says=f"It has not come to its end: {came_to(card)}.",
+                remedy="The same command goes on where it stopped.",
+            ),
         )
     if stopped := (card.facts.get("summary") or {}).get("stopped"):
         found.insert(0, Doubt(says=str(stopped), remedy="The rounds before it are as they were."))

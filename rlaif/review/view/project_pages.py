@@ -10,12 +10,14 @@ from rlaif.review.sample import BeforeAfter
 from rlaif.review.view import compared
 from rlaif.review.view.calls import before_and_after
 from rlaif.review.view.catalogue import RunCard
+from rlaif.review.view.live import came_to, list_stamp
 from rlaif.review.view.overview import applied_rows
 from rlaif.review.view.rules import RuleBook
 from rlaif.review.view.shared_samples import shared_samples
 from rlaif.review.view.viewer import Viewer, address, query
 
 PAGE_SIZE = 100
+UNFINISHED = ("running", "interrupted")
 SAMPLES = 6
 """Prompts that a comparison shows with both answers."""
 
@@ -36,7 +38,8 @@ def runs(viewer: Viewer, chosen: Mapping[str, str]) -> dict[str, Any]:
     pages = max(1, -(-len(found) // PAGE_SIZE))
     return {
         "rows": [
-            (each, address(each), _spark(each)) for each in found[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
+            (each, address(each), _spark(each), came_to(each) if each.status in UNFINISHED else "")
+            for each in found[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
         ],
         "count": len(found),
         "total": len(cards),
@@ -49,7 +52,7 @@ def runs(viewer: Viewer, chosen: Mapping[str, str]) -> dict[str, Any]:
         "pages": pages,
         "earlier": query(text=text, kind=kind, status=status, page=page - 1),
         "later": query(text=text, kind=kind, status=status, page=page + 1),
-        "running": any(each.status == "running" for each in cards),
+        "stamp": list_stamp(cards),
     }
 
 

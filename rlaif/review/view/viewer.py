@@ -13,6 +13,7 @@ from rlaif.errors import RlaifError
 from rlaif.review.app import Desk, new_token
 from rlaif.review.index import PairIndex
 from rlaif.review.lines import file_stamp
+from rlaif.review.provenance import model_names
 from rlaif.review.training_charts import trainings
 from rlaif.review.view.catalogue import Catalogue, RunCard
 from rlaif.review.view.held_out import sample_files
@@ -101,6 +102,7 @@ class Viewer:
                     base=base,
                     home=f"{base}/pairs",
                     constitution=rules,
+                    names=model_names(card.path),
                     shell=shell(self, card, "pairs"),
                 )
                 before = self.desks.pop(card.path, None)
