@@ -163,7 +163,7 @@ def pack(run: Path, out: Path | None, store: Path | None) -> None:
 def report(run: Path, out: Path | None, full: bool, store: Path | None) -> None:
     """Write the HTML report of RUN: one file that needs no network, the result first.
 
-    RUN is a run, an evaluation, a judge check or a lab.
+    RUN is a run, an evaluation, a training, a judge check or a lab.
     """
     from rlaif.workflows.report import report as write
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from rlaif.review.numbers import figure
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 360, 202, 50, 38, 30, 14
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 360, 202, 56, 38, 30, 14
 COLOURS = 4
 MOST_POINTS = 400
 """Points of one line that are drawn: of more, every n-th one and the last."""
@@ -277,9 +277,21 @@ def _axis(bottom: float, top: float) -> list[str]:
         kind = "rule" if value == bottom else "across"
         parts.append(f'<line class="{kind}" x1="{LEFT}" y1="{y}" x2="{WIDTH - RIGHT}" y2="{y}"/>')
         zero = abs(value) < 1e-9 * (top - bottom)
-        shown = "0" if zero else f"{value:,.0f}" if abs(value) >= 10 else f"{value:.2g}".replace("e-0", "e-")
+        shown = "0" if zero else _label(value)
         parts.append(f'<text x="{LEFT - 6}" y="{y + 4}" text-anchor="end" class="tiny">{shown}</text>')
     return parts
+
+
+def _label(value: float) -> str:
+    """A number in the room that is left of an axis: seven letters."""
+    size = abs(value)
+    if size >= 1e6:
+        text = f"{value:.1e}".replace("e+0", "e")
+    elif size >= 10:
+        text = f"{value:,.0f}"
+    else:
+        text = f"{value:.1e}".replace("e-0", "e-") if size < 1e-3 else f"{value:.2g}"
+    return text.replace("-", "\u2212", 1) if value < 0 else text
 
 
 def _ticks(places: Sequence[float]) -> list[str]:

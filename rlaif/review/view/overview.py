@@ -11,10 +11,12 @@ from rlaif.review import charts
 from rlaif.review.numbers import calls, figure, money, percent, span, tokens
 from rlaif.review.round_charts import principle_changes
 from rlaif.review.sample import BeforeAfter, helped_samples
+from rlaif.review.training_charts import in_words
+from rlaif.review.trust import FEW_PROMPTS, measured_prompts
 from rlaif.review.verdict import INITIAL, by_whom
 from rlaif.review.view.catalogue import RunCard
 from rlaif.review.view.live import came_to
-from rlaif.runs.layout import FUNNEL, files_of, round_number, step_notes
+from rlaif.runs.layout import FUNNEL, files_of, pair_files, round_number, step_notes
 from rlaif.runs.record_files import FUNNEL_SCHEMA, NOTE_SCHEMA, read_record, read_record_if_there
 
 
@@ -112,7 +114,7 @@ def _of_all(card: RunCard) -> Iterator[Tile]:
         yield Tile("Pairs", figure(counts.get("trained")), f"of {figure(counts.get('given'))}")
         yield Tile("Steps", figure(card.facts.get("steps")))
         for key, value in list((card.facts.get("figures") or {}).items())[:5]:
-            yield Tile(key, figure(value), "at the end")
+            yield Tile(in_words(key).capitalize(), figure(value), "at the end")
 
 
 def between(row: Mapping[str, Any]) -> str:
@@ -220,9 +222,23 @@ def _plain(facts: Mapping[str, Any]) -> list[tuple[str, Any]]:
     return [(key, value) for key, value in facts.items() if type(value) in (int, float)][:4]
 
 
-def doubts(card: RunCard) -> list[Doubt]:
-    """What a reader should know before believing the figures."""
-    found = [Doubt(says=each, remedy=_remedy(each, card)) for each in card.warnings]
+def doubts(card: RunCard, typed: str = "") -> list[Doubt]:
+    """What a reader should know before believing the figures.
+
+    Args:
+        card: The run.
+        typed: How one names the run in a command, where that is not its name.
+    """
+    found = [Doubt(says=each, remedy=_remedy(each, card, typed or card.name)) for each in card.warnings]
+    prompts = measured_prompts(card.facts.get("summary") or {})
+    if prompts is not None and prompts < FEW_PROMPTS:
+        found.append(
+            Doubt(
+                says=f"Only {prompts} prompts were measured: nothing but a large difference can show, and of a "
+                "principle that applies to a few of them next to nothing.",
+                remedy="Measure on more prompts.",
+            )
+        )
     if card.status == "interrupted":
         found.insert(
             0,
@@ -251,8 +267,9 @@ REMEDIES: Sequence[tuple[str, str]] = (
 """What to do about a warning, by words in it."""
 
 
-def _remedy(says: str, card: RunCard) -> str:
-    return next((remedy for words, remedy in REMEDIES if words in says), f"More: `rlaif audit {card.name}`.")
+def _remedy(says: str, card: RunCard, typed: str) -> str:
+    known = next((remedy for words, remedy in REMEDIES if words in says), "")
+    return known or (f"More: `rlaif audit {typed}`." if pair_files(card.path) else "")
 
 
 def applied_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from rlaif.review.named import by_fingerprint
 from rlaif.review.named import said as model_said
 from rlaif.review.recorded_check import read_check
 from rlaif.review.round_charts import round_charts
-from rlaif.review.rounds import FURTHER, tables
+from rlaif.review.rounds import FURTHER, heads_in_words, tables
 from rlaif.review.training_charts import training_curves, trainings
 from rlaif.review.view import overview as shown
 from rlaif.review.view.calls import before_and_after, call_shown
@@ -59,7 +59,10 @@ def overview(viewer: Viewer, card: RunCard, request: Request) -> dict[str, Any]:
         "live": standing(card) if card.status == "running" else None,
         "tiles": shown.tiles(card),
         "models": [(role, model_said(name), name) for role, name in card.models.items()],
-        "rounds": [{"title": title, "head": head, "rows": rows} for title, head, rows in _tables(card)],
+        "rounds": [
+            {"title": title, "head": heads_in_words(head), "rows": rows}
+            for title, head, rows in _tables(card)
+        ],
         "charts": round_charts(card.path, card.rounds) or _first_curves(card),
         "changes": [(title, chart) for title, chart in changes if chart],
         "samples": telling or before_and_after(viewer.store(card.path), before, after, SAMPLES),
