@@ -27,6 +27,7 @@ FIRST: Mapping[str, Sequence[str]] = {
     "learning rate": ("learning_rate",),
 }
 """Charts that come first: their titles, and the figures in them that a training may have."""
+MARGIN = "margin: chosen minus rejected"
 IN_WORDS: Mapping[str, str] = {
     "loss": "loss",
     "loss/preference": "loss on preferences",
@@ -35,9 +36,9 @@ IN_WORDS: Mapping[str, str] = {
     "reward": "mean reward",
     "rewards/mean": "mean reward",
     "reward_std": "deviation of the reward",
-    "rewards/chosen": "chosen",
-    "rewards/rejected": "rejected",
-    "rewards/margins": "margin: chosen minus rejected",
+    "rewards/chosen": "reward of the chosen",
+    "rewards/rejected": "reward of the rejected",
+    "rewards/margins": MARGIN,
     "rewards/accuracies": "pairs ordered as their labels",
     "accuracy": "pairs ordered as their labels",
     "replay/accuracy": "replayed examples answered rightly",
@@ -139,14 +140,15 @@ def _joined(title: str, panels: Mapping[str, LinePanel]) -> LinePanel:
     common = list(next(iter(panels.values())).series)
     shared = [each for each in common if all(each in panel.series for panel in panels.values())]
     # a page has four colours: of a chart with several figures the one that sums them up, or the first
-    kept = shared if len(shared) * len(panels) <= COLOURS else shared[-1:]
+    alone = [MARGIN] if MARGIN in shared else shared[:1]
+    kept = shared if len(shared) * len(panels) <= COLOURS else alone
     series = {}
     for name, panel in panels.items():
         for figure in kept or common[:1]:
             known = dict(zip(panel.at, panel.series.get(figure, ()), strict=False))
             series[name if len(kept) < 2 else f"{name}: {figure}"] = [known.get(place) for place in at]
     lows, tops = [each.low for each in panels.values()], [each.top or 0.0 for each in panels.values()]
-    of = f"{title}: {kept[0]}" if len(kept) == 1 and kept[0] not in (title, IN_WORDS.get(title)) else title
+    of = kept[0] if len(kept) == 1 < len(common) else title
     y = next(iter(panels.values())).y
     return LinePanel(title=of, x="step", y=y, series=series, at=at, low=min(lows), top=max(tops))
 

@@ -25,6 +25,7 @@ from rlaif.review.view import overview as shown
 from rlaif.review.view.calls import before_and_after, call_shown
 from rlaif.review.view.catalogue import RunCard
 from rlaif.review.view.compared import first_policy, newest_policy
+from rlaif.review.view.comparisons import comparisons, letter
 from rlaif.review.view.facts import parts_of
 from rlaif.review.view.held_out import by_principle
 from rlaif.review.view.live import standing
@@ -173,7 +174,7 @@ def sample(viewer: Viewer, card: RunCard, request: Request) -> dict[str, Any] | 
         "entry": entries[place],
         "place": place,
         "answers": _answers(completions, said, index.readings(place), names),
-        "comparisons": _comparisons(completions, said),
+        "comparisons": comparisons(completions, said),
         "rules": {each.id: each for each in rules.principles}
         if (rules := viewer.books.of(card.path / CONSTITUTION))
         else {},
@@ -201,7 +202,7 @@ def _answers(
         found.append(
             {
                 "completion": each,
-                "letter": chr(65 + number) if number < 26 else str(number + 1),
+                "letter": letter(number),
                 "policy": names.get(each.policy, model_said(each.policy)),
                 "tokens": len(each.token_ids) if each.token_ids is not None else None,
                 "scores": own,
@@ -223,27 +224,6 @@ def _readings(read: MeasuredAnswer | None) -> dict[str, Any] | None:
     rules = dict.fromkeys(rule for values in by.values() for rule in values)
     rows = [(rule, [values.get(rule) for values in by.values()]) for rule in rules]
     return {"by": list(by), "rows": rows} if rows else None
-
-
-def _comparisons(completions: Sequence[Completion], said: Sequence[Judgment]) -> list[dict[str, Any]]:
-    letters: dict[str, str] = {}
-    for number, each in enumerate(completions):
-        letters.setdefault(each.id, chr(65 + number) if number < 26 else str(number + 1))
-    return [
-        {
-            "sides": " or ".join(letters.get(name, "?") for name in each.completion_ids),
-            "principle": each.principle_id or "all together",
-            "value": each.value,
-            "state": each.state.value,
-            "prefers": None
-            if each.value is None
-            else letters.get(each.completion_ids[0 if each.value >= _EVEN else 1], "?"),
-            "calls": each.calls,
-            "detail": each.detail,
-        }
-        for each in said
-        if len(each.completion_ids) == 2
-    ]
 
 
 def call(viewer: Viewer, card: RunCard, request: Request) -> dict[str, Any]:
