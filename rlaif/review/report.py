@@ -100,7 +100,7 @@ def _rendered(run: Path, card: RunCard, rows: Sequence[Mapping[str, Any]], besid
             title=f"rlaif {card.command or 'run'}: {card.name}",
             subtitle=_subtitle(card, pairs),
             card=card,
-            trust=trust([each.says for each in doubted], faults),
+            trust=trust([each.says for each in doubted], faults, labelled=pairs.count > 0),
             models=[(role, said(name)) for role, name in card.models.items()],
             tiles=tiles(card),
             doubts_of=doubted,

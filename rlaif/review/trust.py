@@ -32,12 +32,13 @@ def measured_prompts(summary: Mapping[str, Any]) -> int | None:
     return min(counts, default=None)
 
 
-def trust(doubts: Sequence[str], faults: Sequence[str] | None) -> Trust:
+def trust(doubts: Sequence[str], faults: Sequence[str] | None, *, labelled: bool = True) -> Trust:
     """The sentence.
 
     Args:
         doubts: What is doubtful, the weightiest first.
         faults: Names of the faults that an audit found in the labels; None where none was made.
+        labelled: Whether it has labels that an audit could look at.
     """
     if faults:
         said = f"Not as it stands: the audit of its labels found {_named(faults)}"
@@ -46,9 +47,8 @@ def trust(doubts: Sequence[str], faults: Sequence[str] | None) -> Trust:
         more = f" (and {len(doubts) - 1} more)" if len(doubts) > 1 else ""
         return Trust("unclear", f"With doubt: {_short(doubts[0])}{more}.")
     if faults is None:
-        return Trust(
-            "unclear", "Nothing that it noted while it ran speaks against it; its labels were not audited."
-        )
+        unseen = "; its labels were not audited" if labelled else ""
+        return Trust("unclear", f"Nothing that it noted while it ran speaks against it{unseen}.")
     return Trust("better", "Yes, as far as was looked: its audit found no fault beyond what chance explains.")
 
 

@@ -362,5 +362,6 @@ def test_remedies_name_the_run_as_it_was_typed_and_stand_near_the_top(tmp_path: 
 
 
 def test_what_has_no_pairs_is_not_headed_by_their_number(tmp_path: Path) -> None:
-    page = render_report(projects.evaluated(tmp_path / "eval"), {**FACTS, "command": "evaluate"})
+    run = projects.evaluated(tmp_path / "eval")
+    page = render_report(run, json.loads((run / "run.json").read_text(encoding="utf-8")))
     assert "0 pairs" not in page.partition("</header>")[0]

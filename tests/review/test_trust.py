@@ -16,14 +16,14 @@ from rlaif.review.trust import measured_prompts, trust
             ["the judge cannot apply it.", "more"],
             None,
             "unclear",
-            "With doubt: the judge cannot apply it (and 1 more).",
+            "With doubt: the judge cannot apply it (and 1 ",
         ),
         ([], ["position_bias"], "worse", "Not as it stands: the audit of its labels found position bias."),
         (
             ["x"],
             ["a", "b", "c"],
             "worse",
-            "Not as it stands: the audit of its labels found a, b and c; 1 further doubt.",
+            "Not as it stands: the audit of its labels found a, b and c; 1 ",
         ),
     ],
 )
