@@ -17,9 +17,10 @@ from rlaif.cli.next_step import after_status, command_line
 from rlaif.cli.output import echo, emit, say
 from rlaif.cli.standing_run import warn_of
 from rlaif.review.evaluation import evaluation_tables
-from rlaif.review.numbers import calls, money, tokens
+from rlaif.review.numbers import calls, money, span, tokens
 from rlaif.review.tables import shown, table
 from rlaif.review.verdict import answer
+from rlaif.runs.spent import TOOK, took
 
 TRAINED = ("loss", "rewards/margins", "rewards/accuracies", "accuracy", "reward", "kl")
 """Figures of a training that say how it went."""
@@ -74,6 +75,7 @@ def _ending(found: Mapping[str, Any]) -> list[str]:
     """What it is, how far, and what it came to: one line for each thing that is known."""
     summary = found.get("summary") or {}
     times = [f"{key} {_when(found[key])}" for key in ("started", "finished") if found.get(key)]
+    times += [f"took {span(worked)}"] if (worked := took(found)) is not None else []
     first = f"{found.get('run') or found.get('model')}: {found.get('command')}, {found.get('status')}"
     lines = within(", ".join([first, *times]), 2)
     lines += list(_progress(found["progress"])) if found.get("progress") else []
@@ -97,6 +99,8 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     for key, value in found.items():
         if key in ("started", "finished"):
             yield f"{key}: {_when(value)}"
+        elif key == TOOK:
+            yield f"took: {span(value)}"
         elif key == "progress":
             yield from _progress(value)
         elif key == "gold_mean":
@@ -159,7 +163,7 @@ def pack(run: Path, out: Path | None, store: Path | None) -> None:
 def report(run: Path, out: Path | None, full: bool, store: Path | None) -> None:
     """Write the HTML report of RUN: one file that needs no network, the result first.
 
-    RUN is a run, an evaluation, a judge check or a lab.
+    RUN is a run, an evaluation, a training, a judge check or a lab.
     """
     from rlaif.workflows.report import report as write
 

@@ -19,8 +19,17 @@ from rlaif.review.decided import decision_rows, review_standing
 from rlaif.review.environment import PAGES, page_environment
 from rlaif.review.guard import Guard, same_secret
 from rlaif.review.index import Filter, PairIndex, sides
+from rlaif.review.provenance import provenance_rows
 from rlaif.store import Store
-from rlaif.store.decisions import TIE, ReviewDecision, decisions, put_decision, undo_decision
+from rlaif.store.decisions import (
+    TIE,
+    ReviewDecision,
+    decisions,
+    has_seen,
+    put_decision,
+    put_seen,
+    undo_decision,
+)
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -49,6 +58,8 @@ class Desk:
     """The address of the list."""
     constitution: Constitution | None = None
     """The one that the pairs were judged by."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Of the run's models, by their fingerprints."""
     shell: Mapping[str, Any] = field(default_factory=dict)
     """What stands around a page, where it is one of a project's."""
 
@@ -164,9 +175,9 @@ class ReviewPages:
         if not 0 <= place < len(desk.index):
             return _text("there is no such pair", 404)
         if not _say(desk, place, body):
-            return _text("say a, b, tie, flag, note or undo", 400)
+            return _text("say a, b, tie, flag, note, undo or see", 400)
         chosen = _filter(body)
-        stays = body.get("say") in ("undo", "flag", "note")
+        stays = body.get("say") in ("undo", "flag", "note", "see")
         target = place if stays else _after(desk, place, chosen)
         return RedirectResponse(f"{desk.base}/pair/{target}?{_query(chosen)}", status_code=303)
 
@@ -211,6 +222,9 @@ def _say(desk: Desk, place: int, body: Mapping[str, str]) -> bool:
     said = body.get("say", "")
     if said == "undo":
         undo_decision(desk.store, pair.id, desk.reviewer)
+        return True
+    if said == "see":
+        put_seen(desk.store, pair.id, desk.reviewer)
         return True
     held = desk.standing().get(pair.id) or ReviewDecision(pair=pair.id, reviewer=desk.reviewer)
     held = replace(held, note=body.get("note", held.note)[:MAX_NOTE])
@@ -275,13 +289,24 @@ def _pair(desk: Desk, place: int, chosen: Filter, standing: Mapping[str, ReviewD
         "sides": (("A", left), ("B", right)),
         "said": said,
         "prefers": prefers,
-        "label_side": chosen_side,
+        # nothing of it is in the page before: who looks into its source has decided
+        "evidence": _evidence(desk, pair, chosen_side) if _may_see(desk, pair, said) else None,
         "rules": _rules(desk, pair),
         "number": near[2],
         "count": len(places),
         "before": near[0],
         "after": near[1],
     }
+
+
+def _may_see(desk: Desk, pair: Pair, said: ReviewDecision | None) -> bool:
+    """Whether a reviewer has decided a pair, or asked to see what the judge says before."""
+    decided = said is not None and said.prefers is not None
+    return decided or has_seen(desk.store, pair.id, desk.reviewer)
+
+
+def _evidence(desk: Desk, pair: Pair, side: str) -> dict[str, Any]:
+    return {"side": side, "comes_from": list(provenance_rows(pair, desk.names))}
 
 
 def _places(desk: Desk, chosen: Filter, standing: Mapping[str, ReviewDecision]) -> Sequence[int]:

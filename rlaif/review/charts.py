@@ -12,10 +12,12 @@ from typing import NamedTuple
 
 from rlaif.review.numbers import figure
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 360, 202, 50, 38, 30, 14
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 360, 202, 56, 38, 30, 14
 COLOURS = 4
 MOST_POINTS = 400
 """Points of one line that are drawn: of more, every n-th one and the last."""
+ENOUGH = 5
+"""Labels of a bin from which its share is joined to others."""
 DOTTED = 40
 """Points up to which each one has a dot."""
 
@@ -169,13 +171,17 @@ def reliability(title: str, bins: Sequence[tuple[int, float, float]], *, x: str 
     parts.append(f'<line class="rule dashed" {ends}/>')
     most = max(size for size, _, _ in bins)
     points = [(_x(said), _y(true)) for _, said, true in bins]
-    path = " ".join(f"{across},{y}" for across, y in points)
-    parts.append(f'<polyline class="l0" points="{path}"/>')
+    # a bin of one or two labels is at 0 or 1 by chance: a line through it would show a leap that is none
+    joined = [each for each, (size, _, _) in zip(points, bins, strict=True) if size >= ENOUGH]
+    if len(joined) > 1:
+        path = " ".join(f"{across},{y}" for across, y in joined)
+        parts.append(f'<polyline class="l0" points="{path}"/>')
     for (across, y), (size, said, true) in zip(points, bins, strict=True):
         words = f"{size} labels that say {said:.2f} are right in {true:.2f}"
         radius = round(3 + 5 * (size / most) ** 0.5, 1)
         parts.append(
-            f'<circle class="f0" cx="{across}" cy="{y}" r="{radius}"><title>{words}</title></circle>'
+            f'<circle class="{"f0" if size >= ENOUGH else "hollow"}" cx="{across}" cy="{y}" r="{radius}">'
+            f"<title>{words}</title></circle>"
         )
     return "".join([*parts, "</svg></figure>"])
 
@@ -285,9 +291,21 @@ def _axis(bottom: float, top: float) -> list[str]:
         kind = "rule" if value == bottom else "across"
         parts.append(f'<line class="{kind}" x1="{LEFT}" y1="{y}" x2="{WIDTH - RIGHT}" y2="{y}"/>')
         zero = abs(value) < 1e-9 * (top - bottom)
-        shown = "0" if zero else f"{value:,.0f}" if abs(value) >= 10 else f"{value:.2g}".replace("e-0", "e-")
+        shown = "0" if zero else _label(value)
         parts.append(f'<text x="{LEFT - 6}" y="{y + 4}" text-anchor="end" class="tiny">{shown}</text>')
     return parts
+
+
+def _label(value: float) -> str:
+    """A number in the room that is left of an axis: seven letters."""
+    size = abs(value)
+    if size >= 1e6:
+        text = f"{value:.1e}".replace("e+0", "e")
+    elif size >= 10:
+        text = f"{value:,.0f}"
+    else:
+        text = f"{value:.1e}".replace("e-0", "e-") if size < 1e-3 else f"{value:.2g}"
+    return text.replace("-", "\u2212", 1) if value < 0 else text
 
 
 def _ticks(places: Sequence[float]) -> list[str]:

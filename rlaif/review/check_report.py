@@ -33,8 +33,6 @@ def write_check(told: Mapping[str, Any], target: Path, *, full: bool = False) ->
 
 def render_check(told: Mapping[str, Any], *, full: bool = False) -> str:
     """The page as text. Everything that a model, a file or a user wrote is escaped."""
-    figures = {name: each for name, each in told["figures"].items() if each}
-    baselines = {f"trivial: {name}": value for name, value in told["baselines"].items()}
     return (
         page_environment()
         .get_template("check.html.j2")
@@ -43,29 +41,52 @@ def render_check(told: Mapping[str, Any], *, full: bool = False) -> str:
             full=full,
             title=f"rlaif judge check: {told['judge']}",
             told=told,
-            verdict=_verdict(told, figures),
-            tiles=[
-                Tile(name.replace("_", " "), share(each["value"]), _between(each))
-                for name, each in _first(figures)
-            ],
-            doubts_of=_doubts(told),
-            bars=charts.bars(_beside(figures, baselines), names=["share"]) if baselines else "",
-            reliability=inline(check_calibration(told)),
-            positions=all_inline(check_position(told)),
-            figures=[
-                [name, each["value"], each.get("low"), each.get("high")] for name, each in figures.items()
-            ],
-            shares=[[name, value] for name, value in {**told["shares"], **told["official"]}.items()],
-            calibration=[[name, value] for name, value in told["calibration"].items() if name != "bins"],
-            categories=_categories(told["categories"]),
-            attacks=[
-                [name, row["right"], row["flipped"], row["lost"], (row["share"] or {}).get("value")]
-                for name, row in told["attacks"].items()
-            ],
-            states=[[name, value] for name, value in told["states"].items()],
-            calls=[[name, value] for name, value in {**told["calls"], **told["tokens"]}.items()],
+            check=check_shown(told),
         )
     )
+
+
+def check_shown(told: Mapping[str, Any]) -> dict[str, Any]:
+    """What a page shows of a check: verdict, tiles, doubts, pictures, and every figure in tables."""
+    figures = {name: each for name, each in told["figures"].items() if each}
+    baselines = {f"trivial: {name}": value for name, value in told["baselines"].items()}
+    attacked = ["attack", "right before", "flipped", "no verdict", "share flipped"]
+    tables = [
+        ("Shares", ["figure", "value"], _rows({**told["shares"], **told["official"]})),
+        ("Calibration", ["figure", "value"], _rows(told["calibration"], "bins")),
+        ("Categories", *_categories(told["categories"])),
+        ("Attacks", attacked, _attacks(told["attacks"])),
+        ("Verdicts", ["state", "count"], _rows(told["states"])),
+        ("Calls", ["calls", "count"], _rows(told["calls"])),
+        ("Tokens", ["tokens", "count"], _rows(told["tokens"])),
+    ]
+    return {
+        "verdict": _verdict(told, figures),
+        "tiles": [
+            Tile(name.replace("_", " "), share(each["value"]), _between(each))
+            for name, each in _first(figures)
+        ],
+        "doubts": _doubts(told),
+        "bars": charts.bars(_beside(figures, baselines), names=["share"]) if baselines else "",
+        "reliability": inline(check_calibration(told)),
+        "positions": all_inline(check_position(told)),
+        "figures": [
+            [name.replace("_", " "), each["value"], each.get("low"), each.get("high")]
+            for name, each in figures.items()
+        ],
+        "tables": [(title, head, rows) for title, head, rows in tables if rows],
+    }
+
+
+def _rows(values: Mapping[str, Any], *without: str) -> list[list[Any]]:
+    return [[name.replace("_", " "), value] for name, value in values.items() if name not in without]
+
+
+def _attacks(told: Mapping[str, Mapping[str, Any]]) -> list[list[Any]]:
+    return [
+        [name, row["right"], row["flipped"], row["lost"], (row["share"] or {}).get("value")]
+        for name, row in told.items()
+    ]
 
 
 def _first(figures: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:

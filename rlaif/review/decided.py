@@ -28,10 +28,12 @@ class Rater(NamedTuple):
     name: str
     decided: int
     agree: Interval | None
-    """Share of the decisions for a side that are for the judge's, with its 95 % interval."""
+    """Share of the blind decisions for a side that are for the judge's, with its 95 % interval."""
     kappa: float | None
     """Cohen's, with whom this page is for; None where they share no pair."""
     shared: int
+    seen: int = 0
+    """Decisions after what the judge says was seen; they count in no agreement."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,7 @@ def review_standing(index: PairIndex, said: Sequence[ReviewDecision], reviewer: 
     own = by.get(reviewer, [])
     hits = _hits(index, own)
     agree = wilson(sum(hits), len(hits)) if len(hits) >= SHOWN_FROM else None
-    words = {each.pair: each.prefers for each in own if each.prefers}
+    words = {each.pair: each.prefers for each in own if each.prefers and not each.seen}
     raters = [_rater(index, name, each, words if name != reviewer else {}) for name, each in by.items()]
     return ReviewStanding(
         decided=len(own),
@@ -76,10 +78,10 @@ def review_standing(index: PairIndex, said: Sequence[ReviewDecision], reviewer: 
 
 
 def _hits(index: PairIndex, said: Sequence[ReviewDecision]) -> list[bool]:
-    """Of each decision for a side, oldest first, whether it is for the judge's."""
+    """Of each decision for a side that was made blind, oldest first, whether it is for the judge's."""
     found = []
     for each in said:
-        if each.prefers not in (None, TIE):
+        if each.prefers not in (None, TIE) and not each.seen:
             found.append(index.pair(index.places[each.pair]).completion_ids[0] == each.prefers)
     return found
 
@@ -89,14 +91,15 @@ def _rater(index: PairIndex, name: str, said: Sequence[ReviewDecision], mine: Ma
     # sides are named by the ids of their texts: as categories they are A and B, whichever pair it is
     both = list(_as_sides(index, said, mine))
     kappa = cohen([one for one, _ in both], [other for _, other in both]) if both else None
-    return Rater(name, len(said), wilson(sum(hits), len(hits)) if hits else None, kappa, len(both))
+    seen = sum(each.seen and each.prefers is not None for each in said)
+    return Rater(name, len(said), wilson(sum(hits), len(hits)) if hits else None, kappa, len(both), seen)
 
 
 def _as_sides(
     index: PairIndex, said: Sequence[ReviewDecision], mine: Mapping[str, str]
 ) -> Iterator[tuple[str, str]]:
     for each in said:
-        if each.prefers and each.pair in mine:
+        if each.prefers and not each.seen and each.pair in mine:
             first, _ = sides(index.pair(index.places[each.pair]))
             yield _side(mine[each.pair], first.id), _side(each.prefers, first.id)
 
@@ -139,6 +142,7 @@ def decision_rows(index: PairIndex, said: Sequence[ReviewDecision]) -> Iterator[
             "reviewer": each.reviewer,
             "flag": each.flag,
             "note": each.note,
+            "seen": each.seen,
             "at": each.at,
             "pair": each.pair,
         }

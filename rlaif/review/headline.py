@@ -75,10 +75,8 @@ def _of_rounds(facts: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> H
     made = sum(int(row.get("pairs") or 0) for row in rows)
     count = last["round"]
     wanted = recipe.get("rounds", count)
-    parts = [
-        f"{_count(count, 'round')} of {recipe.get('name', 'a recipe')}"
-        + (f" ({wanted} wanted)" if wanted != count else "")
-    ]
+    many = _count(wanted, "round")
+    parts = [f"{many if wanted == count else f'{count} of {many}'} of {recipe.get('name', 'a recipe')}"]
     parts.append(f"from {said(named.get('policy', 'the policy'))}")
     if "judge" in named:
         parts.append(f"judged by {said(named['judge'])}")

@@ -7,8 +7,13 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from rlaif.shipped import MODELS
+
 NONE = "–"
 """Stands where there is no value."""
+BUNDLED = ["microworld", "checkpoints"]
+"""The folders that our own models lie in."""
+_BUNDLED_NAMES = {folder: name for name, folder in MODELS.items()}
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
@@ -71,10 +76,10 @@ def moment(at: float | None) -> str:
 
 
 def money(costs: Mapping[str, Any] | None) -> str:
-    """What all models of a run cost, from its `costs`: free, USD 1.20; a dash where a price is unknown."""
+    """What all models of a run cost, from its `costs`: free, USD 1.20; a dash where it is unknown."""
     models = (costs or {}).get("models") or {}
     paid = [each.get("cost") for each in models.values()]
-    if not paid or None in paid:
+    if costs is None or None in paid:
         return NONE
     total = sum(paid)
     return "free" if not total else f"{(costs or {}).get('currency', 'USD')} {total:,.2f}"
@@ -84,13 +89,13 @@ def tokens(costs: Mapping[str, Any] | None) -> int | None:
     """All tokens that went in and out, from the `costs` of a run; None where none are known."""
     models = (costs or {}).get("models") or {}
     sums = [each.get("prompt_tokens", 0) + each.get("completion_tokens", 0) for each in models.values()]
-    return sum(sums) if sums else None
+    return sum(sums) if costs else None
 
 
 def calls(costs: Mapping[str, Any] | None) -> int | None:
     """All calls of models, from the `costs` of a run; None where none are known."""
     models = (costs or {}).get("models") or {}
-    return sum(int(each.get("calls", 0)) for each in models.values()) if models else None
+    return sum(int(each.get("calls", 0)) for each in models.values()) if costs else None
 
 
 def short(name: str) -> str:
@@ -102,6 +107,8 @@ def short(name: str) -> str:
     _, mark, rest = name.partition(":")
     body = rest if mark and "/" in rest else name
     parts = body.rstrip("/").split("/")
+    if parts[-3:-1] == BUNDLED:
+        return _BUNDLED_NAMES.get(parts[-1], parts[-1])
     if len(parts) <= 2 and not body.startswith("/"):
         return body
     # `models/round-1` says nothing without its run

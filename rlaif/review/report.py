@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,11 +30,13 @@ from rlaif.review.numbers import figure
 from rlaif.review.panels import all_inline
 from rlaif.review.principles import HEAD, applied, by_round
 from rlaif.review.round_charts import round_charts
-from rlaif.review.rounds import FURTHER, tables
+from rlaif.review.rounds import FURTHER, heads_in_words, tables
 from rlaif.review.sample import BeforeAfter
 from rlaif.review.tables import flat
 from rlaif.review.training_charts import TrainingCurves, training_curves, trainings
-from rlaif.review.view.catalogue import card_of
+from rlaif.review.trust import trust
+from rlaif.review.view.catalogue import RunCard, card_of, read_card
+from rlaif.review.view.facts import parts_of
 from rlaif.review.view.overview import doubts, funnel_chart, funnels, principle_charts, tiles
 from rlaif.runs.layout import CONSTITUTION, DIGESTED, REPORT, ROUNDS, pair_files
 from rlaif.runs.record_files import ROUNDS_SCHEMA, read_record_if_there
@@ -68,24 +71,39 @@ def write_report(
     return target
 
 
+def write_training_report(folder: Path, target: Path | None = None, *, full: bool = False) -> Path:
+    """Write the report of a directory of `rlaif train`, finished or not; says where it is."""
+    card = read_card(folder, folder.absolute().name)
+    target = target or folder / REPORT
+    write_text(target, _rendered(folder, card, (), ReportExtras(full=full)))
+    return target
+
+
 def render_report(run: Path, facts: Mapping[str, Any], beside: ReportExtras = NOTHING) -> str:
     """The page as text. Everything that a model, a file or a user wrote is escaped."""
     rows = read_record_if_there(run / ROUNDS, ROUNDS_SCHEMA) or []
-    card, pairs, audited = card_of(run, run.absolute().name, facts, rows), gather(_pairs(run)), beside.audited
+    return _rendered(run, card_of(run, run.absolute().name, facts, rows), rows, beside)
+
+
+def _rendered(run: Path, card: RunCard, rows: Sequence[Mapping[str, Any]], beside: ReportExtras) -> str:
+    facts, pairs, audited = card.facts, gather(_pairs(run)), beside.audited
     rules = _rules(run)
     summary = facts.get("summary") or {}
+    doubted = doubts(card, shlex.quote(str(run)))
+    faults = None if audited is None else [each.fault for each in audited.findings]
     return (
         page_environment()
         .get_template(TEMPLATE)
         .render(
             style=(PAGES / "review.css").read_text(encoding="utf-8"),
             full=beside.full,
-            title=f"rlaif {facts.get('command', 'run')}: {card.name}",
-            subtitle=_subtitle(facts, pairs),
+            title=f"rlaif {card.command or 'run'}: {card.name}",
+            subtitle=_subtitle(card, pairs),
             card=card,
+            trust=trust([each.says for each in doubted], faults, labelled=pairs.count > 0),
             models=[(role, said(name)) for role, name in card.models.items()],
             tiles=tiles(card),
-            doubts_of=doubts(card),
+            doubts_of=doubted,
             curves=round_charts(run, rows),
             changes=principle_charts(rows, summary),
             trainings=_trainings(run),
@@ -98,7 +116,7 @@ def render_report(run: Path, facts: Mapping[str, Any], beside: ReportExtras = NO
             evaluated=evaluation_tables(summary),
             suggestions=beside.suggestions,
             rounds=[
-                {"title": title, "head": head, "rows": body}
+                {"title": title, "head": heads_in_words(head), "rows": body}
                 for title, head, body in (tables(rows, summary.get(FURTHER, ())) if rows else ())
             ],
             funnels=[(name, funnel_chart(counts)) for name, counts in funnels(run, summary)],
@@ -109,9 +127,9 @@ def render_report(run: Path, facts: Mapping[str, Any], beside: ReportExtras = NO
             doubtful=[_side_by_side(each) for each in pairs.doubtful],
             others=[_side_by_side(each) for each in pairs.sampled],
             pair_count=pairs.count,
-            status=facts.get("status", "done"),
+            status=card.status,
             hashes=list(_hashes(run, facts, pairs)),
-            facts=list(flat(facts)),
+            facts=parts_of(facts),
         )
     )
 
@@ -122,12 +140,12 @@ def _pairs(run: Path) -> Iterator[Pair]:
             yield row_pair(row.value, row.where)
 
 
-def _subtitle(facts: Mapping[str, Any], pairs: Gathered) -> str:
-    parts = [
-        f"{pairs.count:,} pairs",
-        *(f"{key} {facts[key]}" for key in ("status", "rlaif") if key in facts),
-    ]
-    return ", ".join(parts)
+def _subtitle(card: RunCard, pairs: Gathered) -> str:
+    """How many pairs, where it has some, and how far it came, where it is not done."""
+    count = [f"{pairs.count:,} pair{'' if pairs.count == 1 else 's'}"] if pairs.count else []
+    status = [card.status] if card.status != "done" else []
+    version = (card.facts.get("versions") or {}).get("rlaif")
+    return ", ".join(["", *count, *status, *([f"rlaif {version}"] if version else [])])
 
 
 def _side_by_side(pair: Pair) -> dict[str, Any]:
@@ -196,7 +214,9 @@ def _principles(pairs: Gathered) -> list[tuple[str, str, str]]:
     """Title, note and bars: how much better the chosen sides follow each principle, by the judge."""
     means = {name: [mean] for name, mean in pairs.means.items()}
     note = "Mean probability, over pairs, that the chosen side follows the principle better, by the judge."
-    return [("Principles, by the judge", note, charts.bars(means, names=["mean p"]))] if means else []
+    return (
+        [("Principles, by the judge", note, charts.bars(means, names=["mean probability"]))] if means else []
+    )
 
 
 def _applied(rows: Sequence[Mapping[str, Any]], facts: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -80,7 +80,11 @@ def _of_making(run: Path, rows: Rows) -> list[LinePanel | None]:
     pairs = {"pairs": [row.get("pairs") if row["round"] else None for row in rows]}
     accepted = {"share": [shares.get(each) for each in numbers]}
     gaps = [row.get("gap") or {} for row in rows]
-    words = {"mean": "mean", "judge_best": "judge's best", "oracle_best": "oracle's best"}
+    words = {
+        "mean": "all draws",
+        "judge_best": "best draws by the judge",
+        "oracle_best": "best draws by gold",
+    }
     drawn = {said: [each.get(name) for each in gaps] for name, said in words.items()}
     took = {"seconds": [seconds.get(each) for each in numbers]}
     tokens, paid = step_spending(run, "tokens"), step_spending(run, "money")

@@ -177,6 +177,28 @@ def _revisions(row: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     return [("", held)] if "stages" in held else list(held.items())
 
 
+HEADS_IN_WORDS = {
+    "gold T=0": "gold, temperature 0",
+    "accuracy": "judge's accuracy",
+    "beats first": "wins against the first",
+    "beats last": "wins against the last",
+    "draws' gold": "gold of the draws",
+    "judge's best": "of the judge's best draws",
+    "oracle's best": "of the best draws",
+    "precision": "pairs that gold confirms",
+    "replay": "share replayed",
+    "gold 0": "gold before",
+    "gold n": "gold after",
+    "judge +": "gain by the judge",
+}
+"""Heads that are short for a terminal, as a page says them."""
+
+
+def heads_in_words(head: Sequence[str]) -> list[str]:
+    """The head of a table of rounds for a page, which has more room than a terminal."""
+    return [HEADS_IN_WORDS.get(each, each) for each in head]
+
+
 def cell(row: Mapping[str, Any], column: str) -> str:
     """One value of a row as text; a dot leads into nested values: `gap.mean`."""
     value: Any = row

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rlaif.review.charts import COLOURS
 from rlaif.review.lines import LineFile
 from rlaif.review.panels import LinePanel, all_inline
 from rlaif.runs.layout import METRICS, TRAIN_RECORD, TRAINING, model_folder
@@ -17,7 +18,7 @@ MOST_ROWS = 1000
 FIRST: Mapping[str, Sequence[str]] = {
     "loss": ("loss", "loss/preference", "replay/loss", "nll"),
     "reward": ("reward", "rewards/mean", "reward_std"),
-    "rewards of chosen and rejected": ("rewards/chosen", "rewards/rejected", "rewards/margins"),
+    "implicit reward of chosen and rejected": ("rewards/chosen", "rewards/rejected", "rewards/margins"),
     "accuracy": ("rewards/accuracies", "accuracy", "replay/accuracy"),
     "KL from the reference": ("kl",),
     "length": ("completions/mean_length", "length/mean"),
@@ -26,6 +27,31 @@ FIRST: Mapping[str, Sequence[str]] = {
     "learning rate": ("learning_rate",),
 }
 """Charts that come first: their titles, and the figures in them that a training may have."""
+MARGIN = "margin: chosen minus rejected"
+IN_WORDS: Mapping[str, str] = {
+    "loss": "loss",
+    "loss/preference": "loss on preferences",
+    "replay/loss": "loss on replayed examples",
+    "nll": "loss on the chosen text (NLL)",
+    "reward": "mean reward",
+    "rewards/mean": "mean reward",
+    "reward_std": "deviation of the reward",
+    "rewards/chosen": "reward of the chosen",
+    "rewards/rejected": "reward of the rejected",
+    "rewards/margins": MARGIN,
+    "rewards/accuracies": "pairs ordered as their labels",
+    "accuracy": "pairs ordered as their labels",
+    "replay/accuracy": "replayed examples answered rightly",
+    "kl": "KL",
+    "completions/mean_length": "length of a completion",
+    "length/mean": "length of a completion",
+    "entropy": "entropy",
+    "grad_norm": "size of the gradient",
+    "learning_rate": "learning rate",
+    "logps/chosen": "log-probability of the chosen",
+    "logps/rejected": "log-probability of the rejected",
+}
+"""What figures of a training are called on pages; others have their names, with spaces."""
 UNITS = {"KL from the reference": "nats", "length": "tokens", "entropy": "nats", "accuracy": "share"}
 """What the vertical axis of a chart is, where its title does not say it."""
 NO_CURVES = ("step", "seconds", "num_tokens", "epoch")
@@ -81,13 +107,50 @@ def training_panels(folder: Path) -> TrainingPanels | None:
     ]
 
     def drawn(title: str, names: Sequence[str]) -> LinePanel:
-        return _panel(title, {each: [_number(row.get(each)) for row in rows] for each in names}, at)
+        return _panel(title, {in_words(each): [_number(row.get(each)) for row in rows] for each in names}, at)
 
     wanted = {title: [each for each in names if each in known] for title, names in FIRST.items()}
     first = [drawn(title, names) for title, names in wanted.items() if names]
     held = {each for names in wanted.values() for each in names}
-    others = [drawn(each, [each]) for each in known if each not in held]
+    others = [drawn(in_words(each), [each]) for each in known if each not in held]
     return TrainingPanels(int(at[-1]), first, others)
+
+
+def in_words(name: str) -> str:
+    """What a figure of a training is called on pages."""
+    return IN_WORDS.get(name) or name.replace("/", ", ").replace("_", " ")
+
+
+def both_trainings(names: Sequence[str], folders: Sequence[Path]) -> list[LinePanel]:
+    """The curves of several trainings, what is measured alike in one panel; what only one measured is left out.
+
+    Args:
+        names: What the trainings are called.
+        folders: Where they lie.
+    """
+    found = [{each.title: each for each in of_training(folder)} for folder in folders]
+    titles = [title for title in (found[0] if found else {}) if all(title in each for each in found)]
+    return [
+        _joined(title, dict(zip(names, (each[title] for each in found), strict=True))) for title in titles
+    ]
+
+
+def _joined(title: str, panels: Mapping[str, LinePanel]) -> LinePanel:
+    at = sorted({place for panel in panels.values() for place in panel.at})
+    common = list(next(iter(panels.values())).series)
+    shared = [each for each in common if all(each in panel.series for panel in panels.values())]
+    # a page has four colours: of a chart with several figures the one that sums them up, or the first
+    alone = [MARGIN] if MARGIN in shared else shared[:1]
+    kept = shared if len(shared) * len(panels) <= COLOURS else alone
+    series = {}
+    for name, panel in panels.items():
+        for figure in kept or common[:1]:
+            known = dict(zip(panel.at, panel.series.get(figure, ()), strict=False))
+            series[name if len(kept) < 2 else f"{name}: {figure}"] = [known.get(place) for place in at]
+    lows, tops = [each.low for each in panels.values()], [each.top or 0.0 for each in panels.values()]
+    of = kept[0] if len(kept) == 1 < len(common) else title
+    y = next(iter(panels.values())).y
+    return LinePanel(title=of, x="step", y=y, series=series, at=at, low=min(lows), top=max(tops))
 
 
 def of_training(folder: Path) -> Sequence[LinePanel]:

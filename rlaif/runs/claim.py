@@ -27,6 +27,7 @@ from rlaif.runs.identity import differing, run_id
 from rlaif.runs.layout import CLAIM, LOCK, PROGRESS, RUN, TRAINING_LOCK
 from rlaif.runs.record_files import PROGRESS_SCHEMA, RUN_SCHEMA, read_record
 from rlaif.runs.seal import FILES, file_digests
+from rlaif.runs.spent import TOOK, asked_new, in_all, took
 
 _MARK = "rlaif run"
 GONE = "was removed or replaced while this command wrote in it; leave it in its place"
@@ -48,6 +49,7 @@ class Run:
         """Whether an earlier process came to the end."""
         self._lock = lock
         self._made = made
+        self._began = time.time()
 
     @property
     def id(self) -> str:
@@ -79,6 +81,7 @@ class Run:
     ) -> None:
         """Write `run.json`, whole and last: whatever it names is already there.
 
+        What was spent and how long it took is that of all commands that came to this end, not of the last one alone.
         `templates` are the digests of the texts that models were asked with, by name.
         """
         if not (self.dir / CLAIM).is_file():
@@ -87,9 +90,21 @@ class Run:
         if templates is not None:
             held = {**held, "templates": dict(sorted(templates.items()))}
         sealed = {FILES: file_digests(self.dir)}
-        found = {**held, "status": status, "versions": versions(), **sealed, "finished": time.time()}
-        write_text(self.dir / RUN, _json({**found, "summary": dict(summary)}))
+        found = {**held, "status": status, "versions": versions(), **sealed, **self._ended(summary, status)}
+        write_text(self.dir / RUN, _json(found))
         self.finished = True
+
+    def _ended(self, summary: Mapping[str, Any], status: str) -> dict[str, Any]:
+        """When it ended, how long it took in all and its summary; who repeats it without a call changes no time."""
+        now = time.time()
+        worked = now - self._began
+        before = _finished_before(self.dir / RUN)
+        if before is None:
+            return {"finished": now, TOOK: worked, "summary": dict(summary)}
+        spent = in_all(before.get("summary") or {}, summary)
+        if before.get("status") == status and "finished" in before and not asked_new(summary):
+            return {"finished": before["finished"], TOOK: took(before), "summary": spent}
+        return {"finished": now, TOOK: worked + (took(before) or 0.0), "summary": spent}
 
 
 def claim(out: Path, config: Mapping[str, Any], *, command: str) -> Run:
@@ -192,7 +207,7 @@ def _lives(process: int) -> bool:
 def status(folder: Path) -> dict[str, Any]:
     """Command, status (`running`, `interrupted`, `done` ...) and last progress of a run."""
     run = read_run(folder)
-    shown = ("command", "status", "started", "finished", "summary")
+    shown = ("command", "status", "started", "finished", TOOK, "summary")
     known: dict[str, Any] = {key: run[key] for key in shown if key in run}
     if _locked(folder):
         known["status"] = "running"
@@ -240,6 +255,14 @@ def _refuse_other(out: Path, config: Mapping[str, Any], command: str) -> None:
     if held["config"] != config:
         keys = "; ".join(differing(held["config"], config))
         raise RunError(f"{out}: belongs to another configuration ({keys}); choose another --out")
+
+
+def _finished_before(path: Path) -> Mapping[str, Any] | None:
+    """`run.json` of an earlier end; None where there is none that can be read, which is then written anew."""
+    try:
+        return read_record(path, RUN_SCHEMA) if path.is_file() else None
+    except RlaifError:
+        return None
 
 
 def _lock(out: Path) -> IO[bytes]:

@@ -90,6 +90,7 @@ RUN_SCHEMA = _object(
     ),
     started=_TIME,
     finished=_TIME,
+    took_s=_TIME,
     status=_TEXT,
     templates=_by_name(_TEXT),
     summary=_or_null(_SUMMARY),

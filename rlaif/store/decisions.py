@@ -20,6 +20,8 @@ from rlaif.store.store import Store
 _LOG = logging.getLogger(__name__)
 TIE = "tie"
 _CHUNK = 500
+_NOT_SAID = ("pair", "reviewer", "at", "seen")
+"""What of a decision does not stand in its row: whether it was blind is told by the rows before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,14 +36,26 @@ class ReviewDecision:
     flag: bool = False
     """Whether the pair should not be used."""
     note: str = ""
+    seen: bool = False
+    """Whether the reviewer had seen what the judge says: then it tells nothing of how far the two agree."""
     at: float = 0.0
     """Seconds since 1970."""
 
 
 def put_decision(store: Store, decision: ReviewDecision) -> ReviewDecision:
     """Store a decision with the current time; it replaces the reviewer's earlier one. Returns it as stored."""
-    kept = {name: value for name, value in asdict(decision).items() if name not in ("pair", "reviewer", "at")}
+    kept = {name: value for name, value in asdict(decision).items() if name not in _NOT_SAID}
     return _put(store, decision, kept)
+
+
+def put_seen(store: Store, pair: str, reviewer: str) -> None:
+    """Keep that a reviewer asked to see what the judge says of a pair; it decides nothing, and is not undone."""
+    _put(store, ReviewDecision(pair=pair, reviewer=reviewer), {"seen": True})
+
+
+def has_seen(store: Store, pair: str, reviewer: str) -> bool:
+    """Whether a reviewer asked to see what the judge says of a pair."""
+    return any(each.seen for each in _rows_of(store, pair, reviewer))
 
 
 def undo_decision(store: Store, pair: str, reviewer: str) -> ReviewDecision | None:
@@ -70,7 +84,10 @@ def decisions(store: Store, pairs: Iterable[str] | None = None) -> list[ReviewDe
     for pair, reviewer, row, at in sorted(rows, key=lambda each: each[3]):
         said.setdefault((pair, reviewer), []).append(_read(row, at))
     found = []
-    for (pair, reviewer), history in said.items():
+    for (pair, reviewer), rows_of_pair in said.items():
+        history = [each for each in rows_of_pair if not each.seen]
+        if not history:
+            continue
         newest = max(history, key=_Row.place)
         if history[-1].fields is None:
             _LOG.warning(
@@ -79,8 +96,19 @@ def decisions(store: Store, pairs: Iterable[str] | None = None) -> list[ReviewDe
         elif (fields := newest.fields) and (
             fields["prefers"] is not None or fields["flag"] or fields["note"]
         ):
-            found.append(ReviewDecision(pair=pair, reviewer=reviewer, at=newest.at, **fields))
+            seen = not _is_blind(rows_of_pair, fields["prefers"])
+            found.append(ReviewDecision(pair=pair, reviewer=reviewer, at=newest.at, seen=seen, **fields))
     return sorted(found, key=lambda each: each.at)
+
+
+def _is_blind(rows: Iterable[_Row], prefers: str | None) -> bool:
+    """Whether a preference is the first that was said, before the judge's word was seen; a decided pair shows that."""
+    for each in sorted(rows, key=_Row.place):
+        if each.seen:
+            return False
+        if each.fields and each.fields["prefers"] is not None:
+            return bool(each.fields["prefers"] == prefers)
+    return True
 
 
 class _Row(NamedTuple):
@@ -90,6 +118,8 @@ class _Row(NamedTuple):
     seq: int = 0
     fields: dict[str, Any] | None = None
     undo: bool = False
+    seen: bool = False
+    """Whether it says nothing but that the judge's word was looked at."""
 
     def place(self) -> tuple[int, float]:
         """Its place among the decisions of one reviewer on one pair."""
@@ -99,7 +129,8 @@ class _Row(NamedTuple):
 def _read(row: str, at: float) -> _Row:
     try:
         held = json.loads(row)
-        return _Row(at, int(held.get("seq") or 0), _fields(held), bool(held.get("undo")))
+        told = _fields(held), bool(held.get("undo")), bool(held.get("seen"))
+        return _Row(at, int(held.get("seq") or 0), *told)
     except (ValueError, TypeError, AttributeError):
         return _Row(at)
 
@@ -121,7 +152,7 @@ def _history(store: Store, pair: str, reviewer: str) -> list[dict[str, Any]]:
     """The reviewer's decisions on a pair that were not undone, in order; damaged ones are said where they are read."""
     said: list[dict[str, Any]] = []
     for each in _rows_of(store, pair, reviewer):
-        if each.fields is not None:
+        if each.fields is not None and not each.seen:
             said = said[:-1] if each.undo else [*said, each.fields]
     return said
 

@@ -63,6 +63,14 @@ class KeptProgress:
         told = {"what": what, "done": done, "total": total} | spent | dict(self.standing()) | {"at": now}
         self._write(place / PROGRESS, told)
 
+    def refresh(self) -> None:
+        """Keep where the run is now, at once: a step begins, which may load for long before it counts anything."""
+        if (place := self._place()) is None:
+            return
+        self._first = None
+        self._last = self._clock()
+        self._write(place / PROGRESS, self._spent() | dict(self.standing()) | {"at": self._last})
+
     def _place(self) -> Path | None:
         """The run, or the folder of a training that is not finished, which goes when that ends; else nothing yet."""
         if self._run is None:

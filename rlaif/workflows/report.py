@@ -15,15 +15,15 @@ from rlaif.review.lab_report import write_lab
 from rlaif.review.plots.kinds.gain import read_table
 from rlaif.review.plots.kinds.over_optimisation import read_lab
 from rlaif.review.recorded_check import read_check
-from rlaif.review.report import ReportExtras, write_report
+from rlaif.review.report import ReportExtras, write_report, write_training_report
 from rlaif.review.sample import BeforeAfter
 from rlaif.review.table_report import write_table
 from rlaif.review.view.calls import before_and_after
-from rlaif.review.view.catalogue import read_card
+from rlaif.review.view.catalogue import is_training, read_card
 from rlaif.review.view.compared import first_policy, newest_policy
 from rlaif.review.view.overview import samples_that_tell
 from rlaif.runs.claim import read_run
-from rlaif.runs.layout import CONSTITUTION, LAB, REPORT, TABLE, files_of, pair_files
+from rlaif.runs.layout import CONSTITUTION, LAB, REPORT, TABLE, files_of, is_run, pair_files
 from rlaif.store import find_store
 from rlaif.store.decisions import TIE
 from rlaif.workflows.datasets.review import decisions_of
@@ -36,7 +36,7 @@ MAX_GRADED = 2000
 
 
 def report(run: Path, out: Path | None = None, *, full: bool = False, store: Path | None = None) -> Path:
-    """Write the HTML report of a run, an evaluation, a judge check or a lab, to `out` or into it; says where it is.
+    """Write the HTML report of a run, an evaluation, a training, a judge check or a lab, to `out` or into it.
 
     Args:
         run: The run.
@@ -44,11 +44,16 @@ def report(run: Path, out: Path | None = None, *, full: bool = False, store: Pat
         full: Whether printing it gives all of it; else at most four pages.
         store: The store file, where it is another than the project's.
 
+    Returns:
+        Where it is.
+
     Raises:
         RunError: the directory is no run, or the place cannot be written.
     """
-    found = read_run(run)
+    found = None if not is_run(run) and is_training(run) else read_run(run)
     try:
+        if found is None:
+            return write_training_report(run, out, full=full)
         if (told := read_check(run)) is not None:
             return write_check(told, out or run / REPORT, full=full)
         if (run / LAB).is_file():
@@ -91,7 +96,9 @@ def reliability(run: Path, store: Path | None = None) -> list[Bin]:
 
 
 def _by_people(run: Path, store: Path | None, pairs: list[Pair]) -> list[Forecast]:
-    said = [each for each in decisions_of(run, store, pairs) if each.prefers not in (None, TIE)]
+    said = [
+        each for each in decisions_of(run, store, pairs) if each.prefers not in (None, TIE) and not each.seen
+    ]
     known = {pair.id: pair for pair in pairs}
     found = []
     for each in said:

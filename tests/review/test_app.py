@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from rlaif.exchange.pairs import write_pairs
 from rlaif.records import Message, Pair, ToolCall
 from rlaif.review.app import MAX_BODY, Desk, make_app
+from rlaif.review.decided import review_standing
 from rlaif.review.guard import HEADERS
 from rlaif.review.index import PairIndex, sides
 from rlaif.store import Store
@@ -118,6 +119,36 @@ def test_the_label_is_not_told_before_one_looks(page: TestClient) -> None:
     assert "chosen" not in before
     assert "0.950" not in before
     assert "<details open" not in text
+
+
+def test_nothing_of_the_judge_is_in_the_page_before_a_decision_of_this_reviewer(
+    page: TestClient, desk: Desk
+) -> None:
+    assert 'id="evidence"' not in page.get("/pair/0").text
+    say(page, desk, 0, "flag")
+    assert 'id="evidence"' not in page.get("/pair/0").text
+    say(page, desk, 0, "a")
+    text = page.get("/pair/0").text
+    assert "Label: <b>" in text
+    assert "b2:" not in text.partition("Where it comes from</h3>")[2].partition("</table>")[0].replace(
+        'title="b2:', ""
+    )
+    [said] = decisions(desk.store)
+    assert not said.seen
+
+
+def test_a_decision_after_the_judge_was_seen_is_marked_and_counts_in_no_agreement(
+    page: TestClient, desk: Desk
+) -> None:
+    assert say(page, desk, 1, "see") == "/pair/1?"
+    assert decisions(desk.store) == []
+    assert "Label: <b>" in page.get("/pair/1").text
+    say(page, desk, 1, "a")
+    [said] = decisions(desk.store)
+    assert said.seen
+    assert "having seen what the judge says" in page.get("/pair/1").text
+    [rater] = review_standing(desk.index, decisions(desk.store), desk.reviewer).raters
+    assert (rater.decided, rater.seen, rater.agree) == (1, 1, None)
 
 
 def test_sides_stand_in_an_order_that_says_nothing() -> None:
@@ -251,8 +282,8 @@ def test_a_pair_whose_sides_end_alike_shows_all_their_turns(tmp_path: Path) -> N
         for place, each in enumerate(pairs):
             first = sides(each)[0]
             wanted = "A" if first.turns == each.chosen else "B"
-            assert f"Label: <b>{wanted}</b> is better" in client.get(f"/pair/{place}").text
             say(client, desk, place, "a")
+            assert f"Label: <b>{wanted}</b> is better" in client.get(f"/pair/{place}").text
         said = {each.pair: each.prefers for each in decisions(desk.store)}
         assert said == {each.id: sides(each)[0].id for each in pairs}
         assert len(set(said.values())) == len(pairs)

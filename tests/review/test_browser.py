@@ -129,8 +129,11 @@ def test_letters_in_a_note_are_no_keys(page: Any, desk: tuple[Desk, str]) -> Non
     assert (said.note, said.prefers) == ("a bit of both", None)
 
 
-def test_evidence_is_folded_until_asked_for(page: Any, desk: tuple[Desk, str]) -> None:
+def test_evidence_is_not_there_until_asked_for_and_folded_then(page: Any, desk: tuple[Desk, str]) -> None:
     page.goto(f"{desk[1]}/pair/8")
+    assert page.get_by_text("Label:").count() == 0
+    with page.expect_navigation():
+        page.keyboard.press("e")
     assert not page.get_by_text("Label:").is_visible()
     page.keyboard.press("e")
     assert page.get_by_text("Label:").is_visible()
@@ -157,6 +160,8 @@ def test_no_hostile_text_runs_or_leaves_its_place(page: Any, desk: tuple[Desk, s
     page.on("request", lambda request: asked.append(request.url))
     for place in range(20, 20 + len(HOSTILE)):
         page.goto(f"{desk[1]}/pair/{place}")
+        with page.expect_navigation():
+            page.keyboard.press("e")
         page.keyboard.press("e")
         page.mouse.move(400, 400)
         assert page.evaluate("window.owned") is None

@@ -22,9 +22,10 @@ from rlaif.review import charts
 from rlaif.review.audit_tables import sections
 from rlaif.review.distributions import edges
 from rlaif.review.gathered import MOST_DOUBTFUL, SAMPLED, gather, histogram
-from rlaif.review.report import ReportExtras, render_report, write_report
+from rlaif.review.report import ReportExtras, render_report, write_report, write_training_report
 from rlaif.review.rounds import MADE_OF, REACHED, cell, tables
 from rlaif.review.tables import table
+from tests.review.view import projects
 
 ATTACK = "</pre><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7331 * 7177 }}"
 COMPUTED = str(7331 * 7177)
@@ -343,3 +344,24 @@ def test_words_of_an_answer_are_those_of_all_its_turns_and_of_no_thought() -> No
 def test_the_length_of_thoughts_is_drawn_where_there_are_some(tmp_path: Path) -> None:
     assert "words of a thought" not in render_report(run_with(tmp_path, [pair()]), FACTS)
     assert "words of a thought" in render_report(run_with(tmp_path, [thinking()]), FACTS)
+
+
+def test_a_training_has_a_report_with_its_curves_and_figures_in_words(tmp_path: Path) -> None:
+    page = write_training_report(projects.trained(tmp_path / "gen")).read_text(encoding="utf-8")
+    for words in ("Trained by dpo for 2 steps on gen.", "Is it trustworthy?", "loss", "org/small"):
+        assert words in page
+    assert "There are no pairs here" not in page
+    assert "rewards/" not in page.partition("Figures at the end")[0]
+
+
+def test_remedies_name_the_run_as_it_was_typed_and_stand_near_the_top(tmp_path: Path) -> None:
+    run = run_with(tmp_path, [pair()], [row(0, 0.4), row(1, 0.8)])
+    page = render_report(run, {**FACTS, "summary": {"warnings": ["something is odd"]}})
+    assert f"rlaif audit {run}" in page
+    assert page.index("something is odd") < page.index('id="doubts"') < page.index('id="curves"')
+
+
+def test_what_has_no_pairs_is_not_headed_by_their_number(tmp_path: Path) -> None:
+    run = projects.evaluated(tmp_path / "eval")
+    page = render_report(run, json.loads((run / "run.json").read_text(encoding="utf-8")))
+    assert "0 pairs" not in page.partition("</header>")[0]

@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from rlaif.store import Store
-from rlaif.store.decisions import TIE, ReviewDecision, decisions, put_decision, undo_decision
+from rlaif.store.decisions import (
+    TIE,
+    ReviewDecision,
+    decisions,
+    has_seen,
+    put_decision,
+    put_seen,
+    undo_decision,
+)
 
 
 class Clock:
@@ -101,3 +109,31 @@ def test_each_reviewer_and_pair_has_its_own_order(store: Store, clock: Clock) ->
     assert sorted((each.pair, each.reviewer, each.prefers) for each in decisions(store)) == [
         ("p", "ada", "a"), ("p", "bob", "b"), ("q", "ada", "a"),
     ]  # fmt: skip
+
+
+def test_the_first_preference_is_blind_unless_the_judge_was_seen_before(store: Store) -> None:
+    say(store, "one")
+    assert [each.seen for each in decisions(store)] == [False]
+    put_seen(store, "q", "ada")
+    assert (has_seen(store, "q", "ada"), has_seen(store, "p", "ada")) == (True, False)
+    assert [each.pair for each in decisions(store)] == ["p"]
+    say(store, "two", pair="q")
+    assert {each.pair: each.seen for each in decisions(store)} == {"p": False, "q": True}
+
+
+def test_a_preference_that_changes_once_the_judge_is_shown_is_not_blind(store: Store) -> None:
+    say(store, "one")
+    say(store, "other")
+    assert [each.seen for each in decisions(store)] == [True]
+    say(store, "one")
+    assert [each.seen for each in decisions(store)] == [False]
+
+
+def test_looking_at_the_judge_is_not_undone_and_changes_no_decision(store: Store) -> None:
+    say(store, "one", note="kept")
+    put_seen(store, "p", "ada")
+    [said] = decisions(store)
+    assert (said.prefers, said.note) == ("one", "kept")
+    undo_decision(store, "p", "ada")
+    assert decisions(store) == []
+    assert has_seen(store, "p", "ada")

@@ -57,6 +57,18 @@ def test_it_is_written_no_more_often_than_anybody_reads(tmp_path: Path) -> None:
     assert heard == [1, 2, 3, 4]
 
 
+def test_a_step_that_begins_is_kept_at_once_without_the_counts_of_the_one_before(tmp_path: Path) -> None:
+    clock, where = Clock(), {"step": "judge", "done": 48, "total": 56}
+    with claim(tmp_path / "run", {}, command="run") as run:
+        kept = KeptProgress(run.dir, silent, lambda: where, clock)
+        kept("calls of a", 48, None, asked=ModelCalls(new=48, tokens=50))
+        where.update(step="train", done=0, total=6)
+        clock.now += EVERY_S / 10
+        kept.refresh()
+        told = status(run.dir)["progress"]
+    assert (told["step"], told["done"], told["total"], told["tokens"]) == ("train", 0, 6, 50)
+
+
 def test_a_place_that_no_command_has_claimed_is_left_alone(tmp_path: Path) -> None:
     KeptProgress(tmp_path / "run", silent)("calls", 1, None)
     KeptProgress(None, silent)("calls", 1, None)

@@ -45,6 +45,7 @@ for (const each of document.querySelectorAll("[data-theme-switch]")) {
 const live = document.querySelector("[data-live]");
 if (live) {
   let stamp = live.dataset.stamp;
+  const every = Number(live.dataset.every || 1000);
   const ask = async () => {
     try {
       const answer = await fetch(live.dataset.live, { headers: { accept: "application/json" } });
@@ -58,14 +59,18 @@ if (live) {
       if (now.stamp !== stamp || !now.running) {
         stamp = now.stamp;
         const page = new DOMParser().parseFromString(await (await fetch(location.href)).text(), "text/html");
-        const fresh = page.getElementById("standing");
-        if (fresh && on("standing")) { on("standing").replaceWith(fresh); }
+        for (const old of document.querySelectorAll("[data-fresh]")) {
+          const fresh = page.getElementById(old.id);
+          const at = [...old.querySelectorAll("[data-row]")].indexOf(document.activeElement);
+          if (fresh) { old.replaceWith(fresh); }
+          if (fresh && at >= 0) { fresh.querySelectorAll("[data-row]")[at]?.focus(); }
+        }
         if (!now.running) { location.reload(); return; }
       }
     } catch (gone) { /* the server was stopped: what is shown stays */ }
-    setTimeout(ask, document.hidden ? 5000 : 1000);
+    setTimeout(ask, document.hidden ? 5000 : every);
   };
-  setTimeout(ask, 1000);
+  setTimeout(ask, every);
 }
 
 // what is being worked out is asked for again until it is there

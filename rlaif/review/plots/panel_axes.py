@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, assert_never
 
+from rlaif.review.charts import ENOUGH
 from rlaif.review.panels import (
     CalibrationPanel,
     ChangePanel,
@@ -112,10 +113,18 @@ def _draw_histogram(panel: HistogramPanel, axes: Any) -> None:
 
 def _draw_calibration(panel: CalibrationPanel, axes: Any) -> None:
     axes.plot([0, 1], [0, 1], color="0.5", linestyle="--", label="means what it says")
-    said, true = [each[1] for each in panel.bins], [each[2] for each in panel.bins]
-    axes.plot(said, true, label="the judge", **line_style(0))
+    large = [each for each in panel.bins if each[0] >= ENOUGH]
+    small = [each for each in panel.bins if each[0] < ENOUGH]
+    if large:
+        axes.plot(
+            [each[1] for each in large], [each[2] for each in large], label="the judge", **line_style(0)
+        )
+    if small:
+        style = line_style(0) | {"linestyle": "", "markerfacecolor": "white"}
+        label = f"fewer than {ENOUGH} labels"
+        axes.plot([each[1] for each in small], [each[2] for each in small], label=label, **style)
     for size, across, up in panel.bins:
-        axes.annotate(str(size), (across, up), textcoords="offset points", xytext=(5, -9), fontsize=7)
+        axes.annotate(str(size), (across, up), textcoords="offset points", xytext=(5, -10), fontsize=8)
     axes.set(xlim=(0, 1), ylim=(0, 1.03), ylabel=panel.y)
     axes.legend(loc="upper left")
 

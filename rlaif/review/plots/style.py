@@ -16,7 +16,7 @@ COLOURS = ("#2470b8", "#d67500", "#86235f", "#07301f", "#56b4e9", "#7fb6a0", "#7
 DASHES: tuple[Any, ...] = ("-", "--", ":", "-.", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)))
 MARKS = ("o", "s", "^", "D", "v", "P", "X")
 _RULES = {
-    "font.size": 9,
+    "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -26,7 +26,7 @@ _RULES = {
     "lines.linewidth": 1.5,
     "lines.markersize": 4,
     "legend.frameon": False,
-    "legend.fontsize": 7.5,
+    "legend.fontsize": 9,
     "svg.fonttype": "none",
     "svg.hashsalt": "rlaif",
 }

@@ -15,7 +15,7 @@ from rlaif.review.environment import PAGES, page_environment
 from rlaif.review.guard import Guard
 from rlaif.review.view import project_pages, run_pages
 from rlaif.review.view.catalogue import RunCard
-from rlaif.review.view.live import standing
+from rlaif.review.view.live import list_stamp, standing
 from rlaif.review.view.viewer import Viewer, shell
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def make_view(viewer: Viewer) -> Starlette:
     return Starlette(
         routes=[
             Route("/", pages.runs),
+            Route("/live", pages.changed),
             Route("/compare", pages.compare),
             Route("/constitutions", pages.constitutions),
             Route("/constitution/{digest}", pages.constitution),
@@ -120,6 +121,13 @@ class Pages:
         if found is None:
             return self._missing(request, "there is no such constitution in this project")
         return self._page(request, "constitution.html.j2", None, "constitutions", found)
+
+    def changed(self, request: Request) -> Response:
+        """Whether the list of runs has changed, as JSON."""
+        from starlette.responses import JSONResponse
+
+        stamp = list_stamp(self.viewer.catalogue.cards())
+        return JSONResponse({"running": True, "shown": {}, "percent": 0, "stamp": stamp})
 
     def live(self, request: Request) -> Response:
         """How a run stands, as JSON."""

@@ -25,6 +25,7 @@ from rlaif.runs.layout import (
 )
 from rlaif.runs.newer import newer
 from rlaif.runs.record_files import ROUNDS_SCHEMA, TRAIN_SCHEMA, read_record_if_there
+from rlaif.runs.spent import took
 
 DEPTH = 4
 """Folders below the project in which runs are looked for."""
@@ -64,6 +65,15 @@ class RunCard:
     def is_training(self) -> bool:
         """Whether it is a directory of `rlaif train`."""
         return self.command == TRAIN
+
+    @property
+    def took(self) -> float | None:
+        """Seconds that commands worked on it; None of what has not come to its end."""
+        return (
+            None
+            if self.finished is None
+            else took({**self.facts, "started": self.started, "finished": self.finished})
+        )
 
     @property
     def kind(self) -> str:

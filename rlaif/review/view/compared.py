@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from rlaif.review import charts
+from rlaif.review.panels import all_inline
+from rlaif.review.training_charts import both_trainings
 from rlaif.review.view.catalogue import RunCard
+from rlaif.review.view.facts import leaves
 from rlaif.review.view.overview import Tile, tiles
 
 MOST_DIFFERENCES = 200
@@ -43,7 +45,7 @@ CURVES: Mapping[str, Sequence[str]] = {
 
 def differences(one: RunCard, other: RunCard) -> list[Difference]:
     """Every key of the two configurations whose values differ; digests come last, as nobody reads them first."""
-    first, second = (dict(_flat(each.facts.get("config") or {})) for each in (one, other))
+    first, second = (dict(leaves(each.facts.get("config") or {})) for each in (one, other))
     found = [
         Difference(key, first.get(key), second.get(key))
         for key in dict.fromkeys([*first, *second])
@@ -64,7 +66,9 @@ def figures(one: RunCard, other: RunCard) -> list[TilePair]:
 
 
 def curves(one: RunCard, other: RunCard) -> list[str]:
-    """A chart for each figure of rounds that one of them has, both in it."""
+    """A chart for each figure of rounds that one of them has, or of two trainings, both in it."""
+    if one.is_training and other.is_training:
+        return all_inline(both_trainings((one.name, other.name), (one.path, other.path)))
     if not one.rounds and not other.rounds:
         return []
     drawn = []
@@ -122,16 +126,3 @@ def _value(row: Mapping[str, Any], path: Sequence[str]) -> float | None:
     for part in path:
         value = value.get(part) if isinstance(value, Mapping) else None
     return value if isinstance(value, int | float) else None
-
-
-def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """Leaves by their paths; a step of a recipe by its place and name: `round.2 judge.protocol`."""
-    if isinstance(value, Mapping):
-        for key, each in value.items():
-            yield from _flat(each, f"{name}.{key}" if name else str(key))
-    elif isinstance(value, list) and value and all(isinstance(each, Mapping) for each in value):
-        for place, each in enumerate(value, 1):
-            step = f" {each['step']}" if "step" in each else ""
-            yield from _flat(each, f"{name}.{place}{step}")
-    else:
-        yield name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,9 @@ from rlaif.review.view.catalogue import RunCard, stamp_of
 from rlaif.runs.layout import METRICS, PROGRESS, TRAINING
 from rlaif.runs.record_files import PROGRESS_SCHEMA, read_record_if_there
 
+FRESH_S = 2.0
+SHORT = {"rewards/margins": "margin", "rewards/accuracies": "accuracy", "kl": "KL"}
+"""What figures of a training are called in a line."""
 ITEMS = 4096
 """Bytes at the end of a growing file that are read for its last line."""
 
@@ -28,7 +31,7 @@ def standing(card: RunCard) -> dict[str, Any]:
         "where": _where(told),
         "done": _done(told),
         "spent": _spent(told),
-        "left": f"about {span(told['left_s'])} left" if told.get("left_s") is not None else "",
+        "left": _left(told),
         "elapsed": span(time.time() - card.started) if card.started else "",
         "training": _training(card.path),
         "age": _age(told),
@@ -40,6 +43,19 @@ def standing(card: RunCard) -> dict[str, Any]:
         "percent": round(100 * min(1.0, done / total), 1) if done is not None and total else 0,
         "stamp": drawn_stamp(card.path),
     }
+
+
+def list_stamp(cards: Sequence[RunCard]) -> str:
+    """Changes when the list of runs does: one came, went, ended, or has another result."""
+    told = [[each.name, each.status, each.finished or 0.0, each.headline.short] for each in cards]
+    return digest("runs", told).partition(":")[2]
+
+
+def came_to(card: RunCard) -> str:
+    """How far an unfinished run came, in words: `round 1 of 2, judge (step 2 of 5), 48 of about 56 calls`."""
+    told = progress(card.path)
+    said = ", ".join(filter(None, (_where(told) if told else "", _done(told))))
+    return said or "nothing was counted yet"
 
 
 def progress(run: Path) -> Mapping[str, Any]:
@@ -72,6 +88,15 @@ def _where(told: Mapping[str, Any]) -> str:
     return ", ".join(parts) or "at work"
 
 
+def _left(told: Mapping[str, Any]) -> str:
+    """What is left by now; the file says it of the moment when it was written."""
+    left, at = told.get("left_s"), told.get("at")
+    if left is None:
+        return ""
+    since = max(0.0, time.time() - at) if isinstance(at, int | float) else 0.0
+    return f"about {span(max(0.0, left - since))} left"
+
+
 def _done(told: Mapping[str, Any]) -> str:
     done, total, unit = told.get("done"), told.get("total"), str(told.get("unit") or "call")
     if done is None:
@@ -97,7 +122,11 @@ def _training(run: Path) -> str:
     newest = max(trainings(run), key=lambda each: file_stamp(each / METRICS).changed, default=None)
     row = last_row(newest / METRICS) if newest is not None else {}
     names = ("loss", "rewards/margins", "rewards/accuracies", "reward", "kl")
-    told = [f"{name} {figure(float(row[name]))}" for name in names if isinstance(row.get(name), int | float)]
+    told = [
+        f"{SHORT.get(name, name)} {figure(float(row[name]))}"
+        for name in names
+        if isinstance(row.get(name), int | float)
+    ]
     return f"step {row['step']}: {', '.join(told)}" if told and "step" in row else ""
 
 
@@ -121,4 +150,8 @@ def last_row(path: Path) -> Mapping[str, Any]:
 
 def _age(told: Mapping[str, Any]) -> str:
     at = told.get("at")
-    return f"as of {span(max(0.0, time.time() - at))} ago" if isinstance(at, int | float) else ""
+    if not isinstance(at, int | float):
+        return ""
+    since = max(0.0, time.time() - at)
+    # older figures are no stale ones: what the run counts is written at once, and a model that loads counts nothing
+    return f"as of {span(since)} ago" if since <= FRESH_S else f"nothing new for {span(since)}"

@@ -11,9 +11,12 @@ from rlaif.review import charts
 from rlaif.review.numbers import calls, figure, money, percent, span, tokens
 from rlaif.review.round_charts import principle_changes
 from rlaif.review.sample import BeforeAfter, helped_samples
+from rlaif.review.training_charts import in_words
+from rlaif.review.trust import FEW_PROMPTS, measured_prompts
 from rlaif.review.verdict import INITIAL, by_whom
 from rlaif.review.view.catalogue import RunCard
-from rlaif.runs.layout import FUNNEL, files_of, round_number, step_notes
+from rlaif.review.view.live import came_to
+from rlaif.runs.layout import FUNNEL, files_of, pair_files, round_number, step_notes
 from rlaif.runs.record_files import FUNNEL_SCHEMA, NOTE_SCHEMA, read_record, read_record_if_there
 
 
@@ -91,9 +94,11 @@ def _of_pairs(summary: Mapping[str, Any]) -> Iterator[Tile]:
 def _of_evaluation(card: RunCard) -> Iterator[Tile]:
     summary = card.facts.get("summary") or {}
     for row in summary.get("win_rates") or ():
-        yield Tile("Win rate", figure(row.get("win_rate")), f"against {_end(row['against'])}, {between(row)}")
+        yield Tile(f"Win rate against {_end(row['against'])}", figure(row.get("win_rate")), between(row))
+    policy = str(summary.get("policy"))
     for name, row in (summary.get("gold") or {}).items():
-        yield Tile("Gold", figure(row.get("mean")), f"{_end(name)}, {between(row)}")
+        of = "" if name == policy else f" of {_end(name)}"
+        yield Tile(f"Gold{of}", figure(row.get("mean")), between(row))
     if not card.is_training and summary.get("prompts") and "funnel" not in summary:
         yield Tile("Prompts", figure(summary["prompts"]))
 
@@ -102,14 +107,14 @@ def _of_all(card: RunCard) -> Iterator[Tile]:
     if card.costs:
         yield Tile("Cost", money(card.costs), f"{figure(tokens(card.costs))} tokens")
         yield Tile("Calls", figure(calls(card.costs)))
-    if card.started and card.finished:
-        yield Tile("Took", span(card.finished - card.started))
+    if card.took is not None:
+        yield Tile("Took", span(card.took))
     if card.is_training:
         counts = (card.facts.get("counts") or {}).get("pairs") or {}
         yield Tile("Pairs", figure(counts.get("trained")), f"of {figure(counts.get('given'))}")
         yield Tile("Steps", figure(card.facts.get("steps")))
         for key, value in list((card.facts.get("figures") or {}).items())[:5]:
-            yield Tile(key, figure(value), "at the end")
+            yield Tile(in_words(key).capitalize(), figure(value), "at the end")
 
 
 def between(row: Mapping[str, Any]) -> str:
@@ -217,12 +222,30 @@ def _plain(facts: Mapping[str, Any]) -> list[tuple[str, Any]]:
     return [(key, value) for key, value in facts.items() if type(value) in (int, float)][:4]
 
 
-def doubts(card: RunCard) -> list[Doubt]:
-    """What a reader should know before believing the figures."""
-    found = [Doubt(says=each, remedy=_remedy(each, card)) for each in card.warnings]
+def doubts(card: RunCard, typed: str = "") -> list[Doubt]:
+    """What a reader should know before believing the figures.
+
+    Args:
+        card: The run.
+        typed: How one names the run in a command, where that is not its name.
+    """
+    found = [Doubt(says=each, remedy=_remedy(each, card, typed or card.name)) for each in card.warnings]
+    prompts = measured_prompts(card.facts.get("summary") or {})
+    if prompts is not None and prompts < FEW_PROMPTS:
+        found.append(
+            Doubt(
+                says=f"Only {prompts} prompts were measured: nothing but a large difference can show, and of a "
+                "principle that applies to a few of them next to nothing.",
+                remedy="Measure on more prompts.",
+            )
+        )
     if card.status == "interrupted":
         found.insert(
-            0, Doubt(says="It has not come to its end.", remedy="The same command goes on where it stopped.")
+            0,
+            Doubt(
+                says=f"It has not come to its end: {came_to(card)}.",
+                remedy="The same command goes on where it stopped.",
+            ),
         )
     if stopped := (card.facts.get("summary") or {}).get("stopped"):
         found.insert(0, Doubt(says=str(stopped), remedy="The rounds before it are as they were."))
@@ -244,8 +267,9 @@ REMEDIES: Sequence[tuple[str, str]] = (
 """What to do about a warning, by words in it."""
 
 
-def _remedy(says: str, card: RunCard) -> str:
-    return next((remedy for words, remedy in REMEDIES if words in says), f"More: `rlaif audit {card.name}`.")
+def _remedy(says: str, card: RunCard, typed: str) -> str:
+    known = next((remedy for words, remedy in REMEDIES if words in says), "")
+    return known or (f"More: `rlaif audit {typed}`." if pair_files(card.path) else "")
 
 
 def applied_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:

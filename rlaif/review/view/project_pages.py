@@ -6,14 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rlaif.review import charts
+from rlaif.review.sample import BeforeAfter
 from rlaif.review.view import compared
 from rlaif.review.view.calls import before_and_after
 from rlaif.review.view.catalogue import RunCard
+from rlaif.review.view.live import came_to, list_stamp
 from rlaif.review.view.overview import applied_rows
 from rlaif.review.view.rules import RuleBook
+from rlaif.review.view.shared_samples import shared_samples
 from rlaif.review.view.viewer import Viewer, address, query
 
 PAGE_SIZE = 100
+UNFINISHED = ("running", "interrupted")
 SAMPLES = 6
 """Prompts that a comparison shows with both answers."""
 
@@ -34,7 +38,8 @@ def runs(viewer: Viewer, chosen: Mapping[str, str]) -> dict[str, Any]:
     pages = max(1, -(-len(found) // PAGE_SIZE))
     return {
         "rows": [
-            (each, address(each), _spark(each)) for each in found[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
+            (each, address(each), _spark(each), came_to(each) if each.status in UNFINISHED else "")
+            for each in found[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
         ],
         "count": len(found),
         "total": len(cards),
@@ -47,7 +52,7 @@ def runs(viewer: Viewer, chosen: Mapping[str, str]) -> dict[str, Any]:
         "pages": pages,
         "earlier": query(text=text, kind=kind, status=status, page=page - 1),
         "later": query(text=text, kind=kind, status=status, page=page + 1),
-        "running": any(each.status == "running" for each in cards),
+        "stamp": list_stamp(cards),
     }
 
 
@@ -72,8 +77,7 @@ def compare(viewer: Viewer, chosen: Mapping[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {"cards": cards, "one": one, "other": other}
     if one is None or other is None:
         return found
-    store, differences = viewer.store(other.path), compared.differences(one, other)
-    first, second = compared.newest_policy(one), compared.newest_policy(other)
+    differences = compared.differences(one, other)
     return {
         **found,
         "figures": compared.figures(one, other),
@@ -81,11 +85,39 @@ def compare(viewer: Viewer, chosen: Mapping[str, str]) -> dict[str, Any]:
         "alone": [each for each in differences if None in (each.one, each.other)],
         "charts": compared.curves(one, other),
         "principles": charts.changes(compared.principle_rows(one, other), names=(one.name, other.name)),
-        "samples": before_and_after(store, first, second, SAMPLES),
-        "same_policy": bool(first) and first == second,
+        "samples": _samples(viewer, one, other),
+        "instead": _instead(one, other),
         "links": (address(one), address(other)),
         "swap": query(a=other.name, b=one.name),
     }
+
+
+def _samples(viewer: Viewer, one: RunCard, other: RunCard) -> list[BeforeAfter]:
+    """Both answers to the same prompts: from the files of the runs, and from what the store holds of both policies.
+
+    Of samplings and evaluations their own answers come first, of policies those to held-out prompts.
+    """
+
+    def of_files() -> list[BeforeAfter]:
+        return shared_samples(one, other, (viewer.samples_of(one), viewer.samples_of(other)), SAMPLES)
+
+    def of_store() -> list[BeforeAfter]:
+        policies = compared.newest_policy(one), compared.newest_policy(other)
+        return before_and_after(viewer.store(other.path), *policies, SAMPLES)
+
+    alike = one.command == other.command and not one.rounds
+    return (of_files() or of_store()) if alike else (of_store() or of_files())
+
+
+def _instead(one: RunCard, other: RunCard) -> str:
+    """What to do where two runs have no prompt in common."""
+    first, second = (each.name if each.is_training else "" for each in (one, other))
+    if first and second:
+        return (
+            f"No prompt was answered by both yet: `rlaif evaluate --policy {first} --against {second} --prompts "
+            "PROMPTS.jsonl` asks both."
+        )
+    return "No prompt was answered in both: give both the same `--prompts`."
 
 
 def _chosen_two(

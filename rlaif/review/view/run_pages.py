@@ -7,23 +7,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlaif.errors import RlaifError
-from rlaif.records import Completion, Judgment, Prompt
+from rlaif.exchange.measured import MeasuredAnswer
+from rlaif.records import Completion, Judgment
 from rlaif.review import charts
 from rlaif.review.audit_tables import sections
+from rlaif.review.check_report import check_shown
 from rlaif.review.distributions import distributions, reliability
 from rlaif.review.evaluation import evaluation_tables
 from rlaif.review.gathered import gather
 from rlaif.review.index import PairIndex
 from rlaif.review.named import by_fingerprint
 from rlaif.review.named import said as model_said
+from rlaif.review.recorded_check import read_check
 from rlaif.review.round_charts import round_charts
-from rlaif.review.rounds import FURTHER, tables
-from rlaif.review.tables import flat
+from rlaif.review.rounds import FURTHER, heads_in_words, tables
 from rlaif.review.training_charts import training_curves, trainings
 from rlaif.review.view import overview as shown
 from rlaif.review.view.calls import before_and_after, call_shown
 from rlaif.review.view.catalogue import RunCard
 from rlaif.review.view.compared import first_policy, newest_policy
+from rlaif.review.view.comparisons import comparisons, letter
+from rlaif.review.view.facts import parts_of
+from rlaif.review.view.held_out import by_principle
 from rlaif.review.view.live import standing
 from rlaif.review.view.project_pages import book_shown
 from rlaif.review.view.samples import SampleFilter, shares
@@ -49,11 +54,17 @@ def overview(viewer: Viewer, card: RunCard, request: Request) -> dict[str, Any]:
     ]
     before, after = first_policy(card), newest_policy(card)
     telling = shown.samples_that_tell(card)
+    told = read_check(card.path)
     return {
+        "check": None if told is None else check_shown(told),
+        "rules_at": _rules_at(viewer, card),
         "live": standing(card) if card.status == "running" else None,
         "tiles": shown.tiles(card),
         "models": [(role, model_said(name), name) for role, name in card.models.items()],
-        "rounds": [{"title": title, "head": head, "rows": rows} for title, head, rows in _tables(card)],
+        "rounds": [
+            {"title": title, "head": heads_in_words(head), "rows": rows}
+            for title, head, rows in _tables(card)
+        ],
         "evaluated": evaluation_tables(summary),
         "charts": round_charts(card.path, card.rounds) or _first_curves(card),
         "changes": [(title, chart) for title, chart in changes if chart],
@@ -68,6 +79,14 @@ def overview(viewer: Viewer, card: RunCard, request: Request) -> dict[str, Any]:
         "steps": shown.steps(card.path),
         "base": f"{address(card)}/-",
     }
+
+
+def _rules_at(viewer: Viewer, card: RunCard) -> str:
+    """Where the constitution of a run or a training is shown; empty where this project has none of its digest."""
+    if viewer.books.of(card.path / CONSTITUTION) is not None and not card.is_training:
+        return f"{address(card)}/-/constitution"
+    known = viewer.books.all(viewer.catalogue.cards()) if card.digest else {}
+    return f"/constitution/{card.digest}" if card.digest in known else ""
 
 
 def _tables(card: RunCard) -> list[tuple[str, list[str], list[list[str]]]]:
@@ -107,7 +126,8 @@ def samples(viewer: Viewer, card: RunCard, request: Request) -> dict[str, Any] |
     names = by_fingerprint(card.facts, card.rounds)
     rules = viewer.books.of(card.path / CONSTITUTION)
     kept = {
-        name: getattr(chosen, name) for name in ("text", "round", "principle", "state", "doubtful", "tag")
+        name: getattr(chosen, name)
+        for name in ("text", "round", "principle", "state", "doubtful", "tag", "source")
     }
     kept["doubtful"] = "1" if chosen.doubtful else ""
     return {
@@ -130,7 +150,8 @@ def samples(viewer: Viewer, card: RunCard, request: Request) -> dict[str, Any] |
         "rounds": sorted({each.round for each in entries}),
         "tags": sorted({tag for each in entries for tag in each.tags})[:60],
         "principles": [each.id for each in rules.principles] if rules is not None else [],
-        "judged": any(files_in(each.path.parent, "judgments") for each in index.files),
+        "sources": sorted({each.source for each in entries}),
+        "judged": index.judged,
         "ready": index.ready,
         "trouble": index.trouble,
         "base": f"{address(card)}/-",
@@ -149,13 +170,13 @@ def sample(viewer: Viewer, card: RunCard, request: Request) -> dict[str, Any] | 
     names = by_fingerprint(card.facts, card.rounds)
     places = index.select(chosen)
     at = places.index(place) if place in places else -1
-    kept = {name: getattr(chosen, name) for name in ("text", "round", "principle", "state", "tag")}
+    kept = {name: getattr(chosen, name) for name in ("text", "round", "principle", "state", "tag", "source")}
     return {
         "prompt": prompt,
         "entry": entries[place],
         "place": place,
-        "answers": _answers(prompt, completions, said, names),
-        "comparisons": _comparisons(completions, said),
+        "answers": _answers(completions, said, index.readings(place), names),
+        "comparisons": comparisons(completions, said),
         "rules": {each.id: each for each in rules.principles}
         if (rules := viewer.books.of(card.path / CONSTITUTION))
         else {},
@@ -169,45 +190,42 @@ def sample(viewer: Viewer, card: RunCard, request: Request) -> dict[str, Any] | 
 
 
 def _answers(
-    prompt: Prompt, completions: Sequence[Completion], said: Sequence[Judgment], names: Mapping[str, str]
+    completions: Sequence[Completion],
+    said: Sequence[Judgment],
+    readings: Sequence[MeasuredAnswer | None],
+    names: Mapping[str, str],
 ) -> list[dict[str, Any]]:
     found = []
-    for number, each in enumerate(completions):
+    for number, (each, read) in enumerate(zip(completions, readings, strict=True)):
         own = [one for one in said if one.completion_ids == (each.id,)]
         values = [one.value for one in own if one.value is not None]
+        if not values and read is not None:
+            values = list(by_principle(read).values())
         found.append(
             {
                 "completion": each,
-                "letter": chr(65 + number) if number < 26 else str(number + 1),
+                "letter": letter(number),
                 "policy": names.get(each.policy, model_said(each.policy)),
                 "tokens": len(each.token_ids) if each.token_ids is not None else None,
                 "scores": own,
                 "mean": sum(values) / len(values) if values else None,
                 "broken": sum(value < _EVEN for value in values if 0 <= value <= 1),
+                "read": _readings(read),
+                "beats": []
+                if read is None
+                else [(model_said(name), one) for name, one in read.beats.items()],
             }
         )
     return sorted(found, key=lambda each: -1.0 if each["mean"] is None else each["mean"], reverse=True)
 
 
-def _comparisons(completions: Sequence[Completion], said: Sequence[Judgment]) -> list[dict[str, Any]]:
-    letters: dict[str, str] = {}
-    for number, each in enumerate(completions):
-        letters.setdefault(each.id, chr(65 + number) if number < 26 else str(number + 1))
-    return [
-        {
-            "sides": " or ".join(letters.get(name, "?") for name in each.completion_ids),
-            "principle": each.principle_id or "all together",
-            "value": each.value,
-            "state": each.state.value,
-            "prefers": None
-            if each.value is None
-            else letters.get(each.completion_ids[0 if each.value >= _EVEN else 1], "?"),
-            "calls": each.calls,
-            "detail": each.detail,
-        }
-        for each in said
-        if len(each.completion_ids) == 2
-    ]
+def _readings(read: MeasuredAnswer | None) -> dict[str, Any] | None:
+    """A table of what was read of an answer: by principle a column for each who read it; None of nothing."""
+    by = {} if read is None else {"gold": read.gold, "judge": read.judge, "first judge": read.first_judge}
+    by = {name: values for name, values in by.items() if values}
+    rules = dict.fromkeys(rule for values in by.values() for rule in values)
+    rows = [(rule, [values.get(rule) for values in by.values()]) for rule in rules]
+    return {"by": list(by), "rows": rows} if rows else None
 
 
 def call(viewer: Viewer, card: RunCard, request: Request) -> dict[str, Any]:
@@ -273,7 +291,7 @@ def rules_of_run(viewer: Viewer, card: RunCard, request: Request) -> dict[str, A
 
 def configuration(viewer: Viewer, card: RunCard, request: Request) -> dict[str, Any]:
     """Everything that made a run: its configuration, versions, digests and files."""
-    return {"facts": list(flat(card.facts)), "files": _files(card.path)}
+    return {"parts": parts_of(card.facts), "files": _files(card.path)}
 
 
 def _files(run: Path) -> list[tuple[str, int]]:
@@ -290,6 +308,7 @@ def _chosen(values: Mapping[str, str]) -> SampleFilter:
         state=values.get("state", "")[:40],
         doubtful=values.get("doubtful") == "1",
         tag=values.get("tag", "")[:200],
+        source=values.get("source", "")[:20],
     )
 
 

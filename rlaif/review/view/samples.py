@@ -14,14 +14,17 @@ from rlaif.auditing.turn_texts import last_asked
 from rlaif.errors import InputError, RlaifError
 from rlaif.exchange.completions import row_completions
 from rlaif.exchange.judgments import row_judgment
+from rlaif.exchange.measured import COLUMN, MeasuredAnswer
 from rlaif.exchange.rows import Row
 from rlaif.plain_files import parse_json
 from rlaif.records import Completion, Judgment, Message, Prompt, State
 from rlaif.review.index import snippet
-from rlaif.review.lines import FileStamp, LineFile
-from rlaif.runs.layout import files_of, judged_in, round_number
+from rlaif.review.lines import FileStamp, LineFile, file_stamp
+from rlaif.review.view.held_out import MET, AnswerKey, HeldOut, by_principle, sample_files
+from rlaif.runs.layout import MEASURED, judged_in, round_number
 
-MET = 0.5
+DRAWS, HELD_OUT = "draws", "held-out"
+"""Where answers come from: drawn to learn from, or given when a policy was measured."""
 WAIT_S = 0.25
 """How long a page waits for the list to be read before it shows what is there."""
 DOUBT = 0.25
@@ -41,6 +44,7 @@ class SampleEntry:
     tags: Sequence[str] = ()
     policies: list[str] = field(default_factory=list)
     """Fingerprints of who answered."""
+    source: str = DRAWS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +60,8 @@ class SampleFilter:
     doubtful: bool = False
     """Those with a judgment near one half."""
     tag: str = ""
+    source: str = ""
+    """`draws` or `held-out`."""
 
 
 class Said(NamedTuple):
@@ -72,12 +78,13 @@ class SampleIndex:
 
     def __init__(self, run: Path) -> None:
         self.run = run
-        self.files = [LineFile(each) for each in files_of(run, "completions") if each.suffix == ".jsonl"]
+        self.files = [LineFile(each) for each in sample_files(run)]
         self.stamp: tuple[FileStamp, ...] = tuple(each.stamp for each in self.files)
         self.trouble = ""
         self._firsts = [0, *accumulate(map(len, self.files))]
         self._entries: list[SampleEntry] = []
         self._said: tuple[Any, Mapping[str, Said]] | None = None
+        self._held_out = HeldOut()
         self._reading = threading.Thread(target=self._read, daemon=True)
         self._reading.start()
 
@@ -98,11 +105,13 @@ class SampleIndex:
 
     def select(self, chosen: SampleFilter) -> list[int]:
         """Places of the prompts that pass."""
-        plain = chosen == SampleFilter(round=chosen.round, tag=chosen.tag)
+        plain = chosen == SampleFilter(round=chosen.round, tag=chosen.tag, source=chosen.source)
         entries = self.listed(WAIT_S if plain else None)
         places: Iterable[int] = range(len(entries))
         if chosen.round is not None:
             places = (each for each in places if entries[each].round == chosen.round)
+        if chosen.source:
+            places = (each for each in places if entries[each].source == chosen.source)
         if chosen.tag:
             places = (each for each in places if chosen.tag in entries[each].tags)
         if chosen.text:
@@ -129,23 +138,39 @@ class SampleIndex:
         prompt, folder = self.prompt(place).id, self.files[self._entries[place].file].path.parent
         return [each for path in judged_in(folder) for each in judgments_of(path, prompt)]
 
+    def readings(self, place: int) -> list[MeasuredAnswer | None]:
+        """What was read of each completion of a place when a policy was measured; None of one that was not."""
+        prompt, completions = self.sample(place)
+        known = self._held_out.readings(self.files[self._entries[place].file].path.parent)
+        return [known.get(AnswerKey(prompt.id, each.id)) for each in completions]
+
+    @property
+    def judged(self) -> bool:
+        """Whether anything was said of an answer."""
+        return any(judged_in(each) or (each / MEASURED).is_file() for each in self._folders())
+
     def said(self) -> Mapping[str, Said]:
-        """What the judge said of each prompt, by its id, over all rounds."""
-        paths = [
-            path
-            for folder in dict.fromkeys(each.path.parent for each in self.files)
-            for path in judged_in(folder)
-        ]
-        files = [LineFile(each) for each in paths]
-        stamp = tuple(each.stamp for each in files)
+        """What was said of each prompt's answers, by its id, over all rounds."""
+        folders = self._folders()
+        files = [LineFile(path) for folder in folders for path in judged_in(folder)]
+        stamp = (
+            tuple(each.stamp for each in files),
+            tuple(file_stamp(each / MEASURED) for each in folders),
+        )
         if self._said is None or self._said[0] != stamp:
-            self._said = (stamp, _gathered(files))
+            read = [one for each in folders for one in self._held_out.readings(each).values()]
+            self._said = (stamp, _gathered(files, read))
         return self._said[1]
+
+    def _folders(self) -> list[Path]:
+        return list(dict.fromkeys(each.path.parent for each in self.files))
 
     def _row(self, file: int, line: int) -> list[tuple[Prompt, Completion]]:
         held = self.files[file]
         where = str(held.path)
         row = parse_json(held.line(line).decode("utf-8", "replace"), where, InputError, "make the run again")
+        if isinstance(row, dict):
+            row.pop(COLUMN, None)
         return row_completions(Row(where, row))
 
     def _holding(self, text: str) -> set[int]:
@@ -162,6 +187,8 @@ class SampleIndex:
 
     def _read_file(self, number: int, file: LineFile, round_: int) -> None:
         known: dict[str, SampleEntry] = {}
+        measured = file.path.with_name(MEASURED)
+        source = HELD_OUT if file.path == measured or (not round_ and measured.is_file()) else DRAWS
         for line, raw in enumerate(file.lines()):
             try:
                 row = json.loads(raw)
@@ -173,7 +200,9 @@ class SampleIndex:
             entry = known.get(key)
             if entry is None:
                 tags = tuple(map(str, row.get("tags") or ())) if isinstance(row.get("tags"), list) else ()
-                entry = SampleEntry(round=round_, file=number, lines=[], prompt=_asked(asked), tags=tags)
+                entry = SampleEntry(
+                    round=round_, file=number, lines=[], prompt=_asked(asked), tags=tags, source=source
+                )
                 known[key] = entry
                 entry.lines.append(line)
                 self._entries.append(entry)
@@ -206,7 +235,7 @@ def shares(paths: Iterable[Path]) -> dict[str, tuple[float, int]]:
     return {name: (total / count, int(count)) for name, (total, count) in sums.items()}
 
 
-def _gathered(files: Sequence[LineFile]) -> dict[str, Said]:
+def _gathered(files: Sequence[LineFile], read: Sequence[MeasuredAnswer] = ()) -> dict[str, Said]:
     broken: dict[str, set[str]] = {}
     states: dict[str, set[str]] = {}
     doubtful: dict[str, set[str]] = {}
@@ -222,6 +251,12 @@ def _gathered(files: Sequence[LineFile]) -> dict[str, Said]:
                     broken.setdefault(prompt, set()).add(name)
                 if abs(value - MET) < DOUBT:
                     doubtful.setdefault(prompt, set()).add(name)
+    for each in read:
+        prompt, values = each.prompt.id, by_principle(each)
+        states.setdefault(prompt, set())
+        broken.setdefault(prompt, set()).update(name for name, value in values.items() if value < MET)
+        near = {name for name, value in values.items() if abs(value - MET) < DOUBT}
+        doubtful.setdefault(prompt, set()).update(near | {"" for one in each.beats.values() if one == MET})
     return {
         prompt: Said(frozenset(broken.get(prompt, ())), frozenset(held), frozenset(doubtful.get(prompt, ())))
         for prompt, held in states.items()

@@ -13,11 +13,13 @@ from rlaif.errors import RlaifError
 from rlaif.review.app import Desk, new_token
 from rlaif.review.index import PairIndex
 from rlaif.review.lines import file_stamp
+from rlaif.review.provenance import model_names
 from rlaif.review.training_charts import trainings
 from rlaif.review.view.catalogue import Catalogue, RunCard
+from rlaif.review.view.held_out import sample_files
 from rlaif.review.view.rules import RuleBooks
 from rlaif.review.view.samples import SampleIndex
-from rlaif.runs.layout import CONSTITUTION, files_of, pair_files
+from rlaif.runs.layout import CONSTITUTION, pair_files
 from rlaif.store import Store
 
 if TYPE_CHECKING:
@@ -72,9 +74,7 @@ class Viewer:
         """The completions of a run, read again when their files have changed."""
         with self.lock:
             held = self.samples.get(card.path)
-            now = tuple(
-                file_stamp(each) for each in files_of(card.path, "completions") if each.suffix == ".jsonl"
-            )
+            now = tuple(file_stamp(each) for each in sample_files(card.path))
             if held is None or held.stamp != now:
                 held = _put(self.samples, card.path, SampleIndex(card.path))
             return held
@@ -102,6 +102,7 @@ class Viewer:
                     base=base,
                     home=f"{base}/pairs",
                     constitution=rules,
+                    names=model_names(card.path),
                     shell=shell(self, card, "pairs"),
                 )
                 before = self.desks.pop(card.path, None)
@@ -167,7 +168,7 @@ def shell(viewer: Viewer, card: RunCard | None, active: str) -> dict[str, Any]:
     tabs = []
     if card is not None:
         has = {"overview": True, "configuration": bool(card.facts)}
-        has["samples"] = bool(files_of(card.path, "completions")) and not card.is_training
+        has["samples"] = bool(sample_files(card.path)) and not card.is_training
         has["pairs"] = bool(pair_files(card.path)) and not card.is_training
         has["audit"] = has["pairs"]
         has["training"] = bool(trainings(card.path))

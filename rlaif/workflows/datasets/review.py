@@ -14,6 +14,7 @@ from rlaif.errors import InputError, RlaifError
 from rlaif.records import Constitution, Pair
 from rlaif.review.app import Desk, make_app
 from rlaif.review.index import PairIndex
+from rlaif.review.provenance import model_names
 from rlaif.runs.claim import read_run
 from rlaif.runs.described import no_pairs
 from rlaif.runs.layout import CONSTITUTION, pair_files
@@ -44,7 +45,13 @@ def serve(
     index = PairIndex(run)
     held = listen(port)
     with held, Store.open(find_store(run, store)) as kept:
-        desk = Desk(index=index, store=kept, reviewer=reviewer or login(), constitution=_constitution(run))
+        desk = Desk(
+            index=index,
+            store=kept,
+            reviewer=reviewer or login(),
+            constitution=_constitution(run),
+            names=model_names(run),
+        )
         said(f"{address_of(held)}/?token={desk.token}")
         serve_until_interrupted(make_app(desk), held)
 

@@ -15,6 +15,7 @@ from rlaif.constitution import load_principles
 from rlaif.constitution.writing import constitution_yaml
 from rlaif.errors import InputError
 from rlaif.exchange.completions import write_completions
+from rlaif.exchange.judgments import write_judgments
 from rlaif.exchange.measured import MeasuredAnswer, write_measured
 from rlaif.exchange.prompts import read_prompts
 from rlaif.feedback.system_turn import system_turn
@@ -23,7 +24,7 @@ from rlaif.judging.protocols import PER_PAIR, PER_PRINCIPLE
 from rlaif.records import Completion, Constitution, Prompt, Sampling
 from rlaif.runs.claim import claim
 from rlaif.runs.identity import described_constitution, described_prompts
-from rlaif.runs.layout import COMPLETIONS, CONSTITUTION, MEASURED
+from rlaif.runs.layout import COMPARISONS, COMPLETIONS, CONSTITUTION, JUDGMENTS, MEASURED
 from rlaif.store import Store, find_store
 from rlaif.templates import recorded_templates
 from rlaif.workflows.configs import EvaluateConfig
@@ -115,6 +116,7 @@ def evaluate(config: EvaluateConfig, progress: Report = silent, ready: Ready = a
             rows = [(by_id[each.prompt_id], each) for own in texts.values() for each in own]
             write_completions(run.dir / COMPLETIONS, rows)
             write_measured(run.dir / MEASURED, [each for own in measured.values() for each in own])
+            _write_judged(run.dir, compared)
             write_text(run.dir / CONSTITUTION, constitution_yaml(constitution))
             run.finish(found.as_dict(), templates=templates)
     return found
@@ -150,6 +152,13 @@ def _warnings(
         *failed_calls(models.recorded),
         *ungraded([each for grades in graded.values() for each in grades]),
     )
+
+
+def _write_judged(folder: Path, compared: Mapping[str, AnswersCompared]) -> None:
+    """Keep what the judge said, for who reads the samples; nothing of an evaluation that asked none."""
+    for name, part in ((COMPARISONS, "judged"), (JUDGMENTS, "checked")):
+        if rows := [one for each in compared.values() for one in getattr(each, part)]:
+            write_judgments(folder / name, rows)
 
 
 def _refuse_unfit_judge(config: EvaluateConfig, models: ModelPool, constitution: Constitution) -> None:

@@ -42,6 +42,10 @@ class AnswersCompared(NamedTuple):
     """By principle, then by prompt: P(ours follows it better), of what was read in both orders."""
     by_group: Mapping[str, Any] = {}
     """Of a panel: the win rate by each group of its judges, and where groups part; see `group_rates`."""
+    judged: Sequence[Judgment] = ()
+    """Every comparison that the judge was asked for."""
+    checked: Sequence[Judgment] = ()
+    """What it said of each answer alone, on hard principles."""
 
 
 def compare_answers(
@@ -98,7 +102,8 @@ def compare_answers(
         else:
             failed += 1
     rate = _rate(list(scores.values()), failed, against, resampling)
-    return AnswersCompared(rate, scores, principles, group_rates(groups, resampling))
+    said_of = [[one for each in by.values() for one in each] for by in (judged, checked)]
+    return AnswersCompared(rate, scores, principles, group_rates(groups, resampling), *said_of)
 
 
 def _rate(scores: Sequence[float], failed: int, against: str, resampling: Resampling) -> WinRate:

@@ -10,22 +10,23 @@ from typing import Any
 
 from rlaif.atomic import write_text
 from rlaif.constitution.writing import constitution_yaml
-from rlaif.errors import InputError
+from rlaif.errors import InputError, RlaifError
 from rlaif.exchange.gold import GoldChoice, GoldLabel, GoldPair, GoldSet
 from rlaif.hashing import digest
 from rlaif.records import Constitution
 from rlaif.review.check_report import write_check
 from rlaif.review.plots import PLOTS, write_plot
-from rlaif.review.recorded_check import check_calibration
+from rlaif.review.recorded_check import check_calibration, read_check
 from rlaif.runs.claim import claim
 from rlaif.runs.identity import described_constitution
 from rlaif.runs.layout import CHECK, CONSTITUTION, REPORT
+from rlaif.runs.spent import calls_in_all
 from rlaif.workflows.judge_eval.config import CheckConfig
 from rlaif.workflows.judge_eval.result import JudgeCheckResult
 
 COMMAND = "judge check"
 CALIBRATION = "calibration"
-SHOWN = ("judge", "count", "figures", "position_bias", "shares", "unmet")
+SHOWN = ("judge", "count", "figures", "position_bias", "shares", "calls", "unmet")
 """What of a check stands in its `run.json`."""
 
 
@@ -43,7 +44,7 @@ def kept(
     with claim(config.out, _described(config, judge, gold, rules, fingerprint), command=COMMAND) as run:
 
         def write(found: JudgeCheckResult) -> None:
-            told = found.as_dict()
+            told = _in_all(run.dir, found.as_dict())
             write_text(run.dir / CHECK, json.dumps(told, indent=1) + "\n")
             if rules is not None:
                 write_text(run.dir / CONSTITUTION, constitution_yaml(rules))
@@ -52,6 +53,17 @@ def kept(
             run.finish({**shown, "gold_set": told["gold"], "warnings": told["notes"]})
 
         yield write
+
+
+def _in_all(folder: Path, told: dict[str, Any]) -> dict[str, Any]:
+    """A check with the calls and tokens of all commands that made it; one that repeats it asks nothing."""
+    try:
+        before = read_check(folder)
+    except RlaifError:  # of a broken file nothing is kept: the check is written anew
+        before = None
+    if before is None:
+        return told
+    return told | {part: calls_in_all(before[part], told[part]) for part in ("calls", "tokens")}
 
 
 def write_files(config: CheckConfig, found: JudgeCheckResult) -> None:

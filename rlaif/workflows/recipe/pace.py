@@ -93,6 +93,10 @@ class Nobody:
         """Take nothing in."""
 
 
+def _nothing() -> None:
+    """Nobody is told that a task begins."""
+
+
 class Pace:
     """Counts what the steps of a run do, and tells how it stands."""
 
@@ -102,7 +106,10 @@ class Pace:
         listener: RunListener | None = None,
         also: Report = silent,
         clock: Callable[[], float] = time.monotonic,
+        begins: Callable[[], None] = _nothing,
     ) -> None:
+        """`begins` is called whenever another task begins, or goes on."""
+        self._begins = begins
         self._prepared = prepared
         self._listener = listener or Nobody()
         self._also = also
@@ -175,11 +182,13 @@ class Pace:
         self._at, self._began = task, self._clock()
         self._base, self._done = sum(self._counts.values()), 0
         self._tell()
+        self._begins()
         yield
         self._note(task)
         if around[0] is not None:
             (self._at, self._began), self._done = around, 0
             self._base = sum(self._counts.values())
+            self._begins()
 
     def ended(self, task: Task, row: Mapping[str, Any], *, found: bool) -> None:
         """A task is finished that still runs here; `row` is what it puts into the table of rounds."""

@@ -61,7 +61,7 @@ def run(
     """
     config, recipe = prepared.config, prepared.recipe
     kept = KeptProgress(config.out, progress)
-    pace = Pace(prepared, listener, kept)
+    pace = Pace(prepared, listener, kept, begins=kept.refresh)
     kept.standing = pace.known
     models = ModelPool(config, pace.report, recipe.seed, prepared.in_writing)
     named = {role: name for role, name in recipe.models.by_role().items() if name != PREVIOUS}

@@ -8,6 +8,7 @@ from typing import Any
 
 from rlaif.exchange.completions import write_completions
 from rlaif.exchange.judgments import write_judgments
+from rlaif.exchange.measured import MeasuredAnswer, write_measured
 from rlaif.exchange.pairs import write_pairs
 from rlaif.records import (
     Completion,
@@ -244,6 +245,39 @@ def evaluated(folder: Path) -> Path:
     return folder
 
 
+def measured(folder: Path, count: int = 3, models: tuple[str, ...] = ("models/new", "micro")) -> None:
+    """What was read of held-out answers, beside the completions of an evaluation."""
+    rows, said = [], []
+    for number in range(count):
+        one = prompt(number, "held out")
+        both = [
+            Completion(prompt_id=one.id, text=f"answer of {name} to {number}", policy=policy)
+            for name, policy in zip(models, (LAST, FIRST), strict=False)
+        ]
+        for name, each in zip(models, both, strict=False):
+            gold = {"greet": 1.0, "brief": 0.0 if number == 0 else 1.0}
+            beats = {"micro": (0.0, 0.5, 1.0)[number % 3]} if name == models[0] else {}
+            rows.append(MeasuredAnswer(model=name, prompt=one, answer=each, gold=gold, beats=beats))
+        if len(both) == 2:
+            said.append(
+                Judgment(
+                    protocol="compare",
+                    judge="b2:judge",
+                    prompt_id=one.id,
+                    completion_ids=(both[0].id, both[1].id),
+                    principle_id="greet",
+                    state=State.PREFERENCE,
+                    value=0.9,
+                    calls=(f"b2:compared-{number}",),
+                )
+            )
+    folder.mkdir(parents=True, exist_ok=True)
+    write_measured(folder / "measured.jsonl", rows)
+    if said:
+        write_completions(folder / "completions.jsonl", [(each.prompt, each.answer) for each in rows])
+        write_judgments(folder / "comparisons.jsonl", said)
+
+
 def trained(folder: Path) -> Path:
     """A directory of `rlaif train`."""
     record(
@@ -269,7 +303,7 @@ def project(folder: Path) -> Path:
     """All of them, with a store that holds greedy answers of both policies."""
     loop(folder / "runs" / "loop")
     generated(folder / "runs" / "gen")
-    evaluated(folder / "runs" / "eval")
+    measured(evaluated(folder / "runs" / "eval"))
     trained(folder / "models" / "gen")
     (folder / "constitutions").mkdir()
     (folder / "constitutions" / "house.yaml").write_text(CONSTITUTION, encoding="utf-8")

@@ -187,6 +187,14 @@ def test_a_sample_has_every_judgment_with_its_raw_call(viewer: Viewer, page: Tes
         assert words in text
 
 
+def test_a_sample_of_an_evaluation_has_gold_comparisons_and_raw_calls(page: TestClient) -> None:
+    shown = page.get("/run/runs/eval/-/sample/0").text
+    assert "2 principles, by gold" in shown
+    assert "judged worse than micro" in shown
+    assert "/-/call/b2:compared-0" in shown
+    assert 'name="source"' not in page.get("/run/runs/eval/-/samples").text
+
+
 def test_filters_of_samples_stay_in_the_links(page: TestClient) -> None:
     text = page.get(f"{GEN}/-/samples?principle=greet&tag=odd").text
     assert re.findall(r'href="([^"]+)" data-row', text) == [
@@ -196,18 +204,20 @@ def test_filters_of_samples_stay_in_the_links(page: TestClient) -> None:
 
 def test_pairs_of_a_run_are_reviewed_with_its_principles(viewer: Viewer, page: TestClient) -> None:
     text = page.get(f"{GEN}/-/pair/0").text
-    before, _, evidence = text.partition('<details id="evidence">')
-    assert "The response is polite." in before
-    assert "1 test</summary>" in before
+    assert "The response is polite." in text
+    assert "1 test</summary>" in text
     assert "The response is brief." not in text  # its judge was not asked about that one
-    assert "chosen" not in before.replace("Pages of this run", "")
-    assert "not so" in evidence
+    assert "chosen" not in text
+    assert "not so" not in text
     desk = viewer.desks[viewer.project / "runs" / "gen"]
     form = {"key": desk.form_key, "place": "0", "say": "a"}
     answer = page.post(f"{GEN}/-/say", data=form, follow_redirects=False)
     assert (answer.status_code, answer.headers["location"]) == (303, f"{GEN}/-/pair/1?")
     [said] = decisions(desk.store)
     assert said.reviewer == "ann"
+    evidence = page.get(f"{GEN}/-/pair/0").text.partition('<details id="evidence">')[2]
+    assert "not so" in evidence
+    assert "org/judge" in evidence
     assert "ann: 1 of 4 pairs" in page.get(f"{GEN}/-/pairs").text
     rows = [json.loads(line) for line in page.get(f"{GEN}/-/decisions.jsonl").text.splitlines()]
     assert [(row["winner"], row["reviewer"], row["pair"]) for row in rows] == [("a", "ann", said.pair)]

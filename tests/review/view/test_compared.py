@@ -9,6 +9,7 @@ import pytest
 
 from rlaif.review.view import compared
 from rlaif.review.view.catalogue import Catalogue, RunCard
+from rlaif.review.view.overview import tiles
 from tests.review.view import projects
 
 
@@ -60,3 +61,30 @@ def test_the_policies_of_an_evaluation_are_the_other_one_and_its_own(tmp_path: P
     card = Catalogue(tmp_path).card("eval")
     assert card is not None
     assert (compared.first_policy(card), compared.newest_policy(card)) == (projects.FIRST, projects.LAST)
+
+
+def test_an_evaluation_with_gold_of_two_models_has_a_tile_for_each(tmp_path: Path) -> None:
+    projects.evaluated(tmp_path / "eval")
+    card = Catalogue(tmp_path).card("eval")
+    assert card is not None
+    rows = {each.name: each.one and each.one.value for each in compared.figures(card, card)}
+    assert (rows["Gold"], rows["Gold of micro"]) == ("0.400", "0.600")
+
+
+def test_no_two_tiles_of_a_run_have_one_name(tmp_path: Path) -> None:
+    projects.project(tmp_path)
+    for card in Catalogue(tmp_path).cards():
+        names = [each.name for each in tiles(card)]
+        assert len(names) == len(set(names))
+
+
+def test_two_trainings_share_their_curves(tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        projects.trained(tmp_path / name)
+    catalogue = Catalogue(tmp_path)
+    one, other = catalogue.card("one"), catalogue.card("other")
+    assert one is not None
+    assert other is not None
+    [drawn] = compared.curves(one, other)
+    for words in ("loss", ">one<", ">other<"):
+        assert words in drawn.replace("</svg> ", "</svg>>").replace("</span>", "<</span>")

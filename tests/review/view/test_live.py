@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from rlaif.review.view.catalogue import Catalogue, RunCard
-from rlaif.review.view.live import drawn_stamp, last_row, standing
+from rlaif.review.view.live import came_to, drawn_stamp, last_row, list_stamp, standing
 from tests.review.view import projects
 
 
@@ -28,7 +28,34 @@ def test_round_step_counts_and_what_is_left_are_told(tmp_path: Path) -> None:
     assert found["shown"]["left"] == "about 2 min 5 s left"
     assert found["shown"]["spent"] == "12,345 tokens, 0.50 spent, 2 failed"
     assert found["percent"] == 25.0
-    assert found["shown"]["training"] == "step 3: loss 0.333, kl 0.300"
+    assert found["shown"]["training"] == "step 3: loss 0.333, KL 0.300"
+
+
+def test_what_is_left_grows_less_while_nothing_is_counted(tmp_path: Path) -> None:
+    run = projects.loop(tmp_path / "loop", done=False)
+    projects.record(run, "progress.json", {"step": "train", "left_s": 100.0, "at": time.time() - 40})
+    shown = standing(card_at(run))["shown"]
+    assert shown["left"] in ("about 1 min left", "about 60 s left", "about 59 s left")
+    assert shown["age"] == "nothing new for 40 s"
+
+
+def test_an_unfinished_run_says_how_far_it_came(tmp_path: Path) -> None:
+    run = projects.loop(tmp_path / "loop", done=False)
+    assert came_to(card_at(run)) == "nothing was counted yet"
+    projects.record(run, "progress.json", {"round": 1, "of": 2, "step": "judge", "done": 48, "total": 56})
+    assert came_to(card_at(run)) == "round 1 of 2, judge, 48 of about 56 calls"
+
+
+def test_the_list_changes_when_a_run_comes_or_ends(tmp_path: Path) -> None:
+    catalogue = Catalogue(tmp_path)
+    projects.generated(tmp_path / "one")
+    first = list_stamp(catalogue.cards())
+    assert list_stamp(catalogue.cards()) == first
+    projects.loop(tmp_path / "loop", done=False)
+    second = list_stamp(catalogue.cards())
+    assert second != first
+    projects.record(tmp_path / "loop", "run.json", {"command": "run", "config": {}, "status": "done"})
+    assert list_stamp(catalogue.cards()) != second
 
 
 def test_a_damaged_progress_file_is_no_progress(tmp_path: Path) -> None:

@@ -69,3 +69,54 @@ def test_a_line_that_is_no_row_is_left_out_and_told(tmp_path: Path) -> None:
     index = SampleIndex(run)
     assert len(index.listed(None)) == 4
     assert "completions.jsonl:9" in index.trouble
+
+
+def test_held_out_answers_of_a_round_are_listed_apart_from_its_draws(tmp_path: Path) -> None:
+    run = projects.loop(tmp_path / "loop")
+    projects.measured(run / "round-2", models=("round 2",))
+    index = SampleIndex(run)
+    assert index.select(SampleFilter(source="held-out")) == [6, 7, 8]
+    assert index.select(SampleFilter(source="draws")) == [0, 1, 2, 3, 4, 5]
+    prompt, completions = index.sample(6)
+    assert prompt.text == "question 0 held out"
+    assert [each.text for each in completions] == ["answer of round 2 to 0"]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "places"),
+    [
+        (SampleFilter(principle="brief"), [0]),
+        (SampleFilter(principle="greet"), []),
+        (SampleFilter(state="preference"), [0, 1, 2]),
+        (SampleFilter(doubtful=True), [1]),
+    ],
+    ids=str,
+)
+def test_an_evaluation_is_filtered_by_what_was_read_of_its_answers(
+    tmp_path: Path, chosen: SampleFilter, places: list[int]
+) -> None:
+    run = projects.evaluated(tmp_path / "eval")
+    projects.measured(run)
+    assert SampleIndex(run).select(chosen) == places
+
+
+def test_each_answer_of_an_evaluation_has_what_was_read_of_it(tmp_path: Path) -> None:
+    run = projects.evaluated(tmp_path / "eval")
+    projects.measured(run)
+    index = SampleIndex(run)
+    index.listed(None)
+    ours, theirs = index.readings(0)
+    assert ours is not None
+    assert theirs is not None
+    assert (ours.gold, ours.beats) == ({"greet": 1.0, "brief": 0.0}, {"micro": 0.0})
+    assert theirs.beats == {}
+    assert [each.calls for each in index.judgments(0)] == [("b2:compared-0",)]
+
+
+def test_a_file_of_readings_that_is_broken_leaves_the_answers_without_them(tmp_path: Path) -> None:
+    run = projects.evaluated(tmp_path / "eval")
+    projects.measured(run)
+    (run / "measured.jsonl").write_text("{not json", encoding="utf-8")
+    index = SampleIndex(run)
+    assert len(index.listed(None)) == 3
+    assert index.readings(0) == [None, None]

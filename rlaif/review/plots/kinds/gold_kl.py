@@ -36,8 +36,14 @@ def _draw(rows: Sequence[Mapping[str, Any]], figure: Any) -> None:
     for each in rows:
         if each.get("gold_mean") is not None:
             at = (sqrt(max(0.0, each["kl"])), each["gold_mean"])
-            axes.annotate(str(each["round"]), at, textcoords="offset points", xytext=(4, -10), fontsize=7)
-    axes.set(title="by round", xlabel="sqrt(KL) to the first policy, nats", ylabel="share of principles met")
+            axes.annotate(str(each["round"]), at, textcoords="offset points", xytext=(4, -11), fontsize=8)
+    below = any(each["kl"] < 0 for each in rows)
+    note = "\n(an estimate of KL below 0 is drawn at 0)" if below else ""
+    axes.set(
+        title="gold and judge by distance, round by round",
+        xlabel=f"sqrt(KL) to the first policy, nats{note}",
+        ylabel="share of principles met",
+    )
     axes.legend(loc="best")
 
 

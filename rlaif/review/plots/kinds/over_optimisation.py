@@ -54,8 +54,10 @@ def _draw(lab: Mapping[str, Any], figure: Any) -> None:
     for (title, groups), (gold, proxy) in zip(listed, grid, strict=True):
         for place, each in enumerate(groups):
             _group(gold, proxy, each, place)
-        gold.set(title=title, xlabel="sqrt(KL), nats", ylabel=lab["gold_by"])
-        proxy.set(xlabel="sqrt(KL), nats", ylabel="proxy, deviations of the first policy")
+        gold.set(title=f"gold: {title}", xlabel="sqrt(KL), nats", ylabel=lab["gold_by"])
+        proxy.set(
+            title=f"proxy: {title}", xlabel="sqrt(KL), nats", ylabel="proxy, deviations of the first policy"
+        )
         for axes in (gold, proxy):
             axes.tick_params(labelbottom=True)
         proxy.legend(loc="best")
