@@ -51,7 +51,7 @@ class ComparedSides:
 
 
 def letter(number: int) -> str:
-    """What a page calls an answer by its place."""
+    """The letter of an answer on a page, by its place."""
     return chr(65 + number) if number < 26 else str(number + 1)
 
 
