@@ -18,7 +18,7 @@ _APART = ("calls", "votes")
 _MODELS = ("judge", "policy", "critic", "writer", "teacher")
 
 
-class Origin(NamedTuple):
+class ProvenanceRow(NamedTuple):
     """One thing that a pair comes from."""
 
     name: str
@@ -35,7 +35,7 @@ def model_names(run: Path) -> Mapping[str, str]:
         return {}
 
 
-def provenance_rows(pair: Pair, names: Mapping[str, str]) -> Iterator[Origin]:
+def provenance_rows(pair: Pair, names: Mapping[str, str]) -> Iterator[ProvenanceRow]:
     """What a page says of a pair's origin.
 
     Args:
@@ -47,22 +47,22 @@ def provenance_rows(pair: Pair, names: Mapping[str, str]) -> Iterator[Origin]:
             yield _origin(key, value, names)
 
 
-def _origin(key: str, value: Any, names: Mapping[str, str]) -> Origin:
+def _origin(key: str, value: Any, names: Mapping[str, str]) -> ProvenanceRow:
     if key == "constitution" and isinstance(value, Mapping):
         told = " ".join(str(value[part]) for part in ("name", "version") if value.get(part))
-        return Origin(key, told or "unnamed", str(value.get("digest") or ""))
+        return ProvenanceRow(key, told or "unnamed", str(value.get("digest") or ""))
     if key in _MODELS:
         several = value if isinstance(value, list) else [value]
         told = ", ".join(dict.fromkeys(names.get(str(each), said(_unnamed(str(each)))) for each in several))
-        return Origin(key, told, ", ".join(map(str, several)))
+        return ProvenanceRow(key, told, ", ".join(map(str, several)))
     if isinstance(value, Mapping):
         digests = ", ".join(str(each) for each in value.values() if str(each).startswith("b2:"))
         plain = [f"{name} {each}" for name, each in value.items() if not str(each).startswith("b2:")]
-        return Origin(key, ", ".join(plain or map(str, value)), digests)
+        return ProvenanceRow(key, ", ".join(plain or map(str, value)), digests)
     if isinstance(value, list):
-        return Origin(key, ", ".join(map(str, value)), "")
+        return ProvenanceRow(key, ", ".join(map(str, value)), "")
     text = str(value)
-    return Origin(key, "a digest", text) if text.startswith("b2:") else Origin(key, text, "")
+    return ProvenanceRow(key, "a digest", text) if text.startswith("b2:") else ProvenanceRow(key, text, "")
 
 
 def _unnamed(name: str) -> str:

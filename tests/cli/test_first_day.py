@@ -153,7 +153,6 @@ SLIPS: dict[str, tuple[str, int, tuple[str, ...]]] = {
     "a method that is none": ("train sftt", 2, ("did you mean 'sft'?",)),
     "an audit of a model": ("audit model", 2, ("it is a model", "rlaif status model")),
     "an audit of an evaluation": ("audit theirs", 2, ("is an evaluation", "rlaif report theirs")),
-    "a report of a model": ("report model", 2, ("rlaif status model",)),
     "a review of an evaluation": ("review theirs", 2, ("is an evaluation",)),
     "a status of a folder of runs": ("status .", 2, ("it holds runs", "theirs")),
     "nothing to measure": (

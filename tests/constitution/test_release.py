@@ -349,7 +349,7 @@ def test_what_is_released_with_errors_is_released_and_told(
     told = "warning: released all the same: constitutions/house.yaml:10: error: brief: says the opposite of 'kind'"
     assert told in capsys.readouterr().err
     assert run("release", "house") == 0
-    assert capsys.readouterr().err == ""
+    assert "warning" not in capsys.readouterr().err
 
 
 def test_a_file_under_another_name_than_its_constitution_is_reported(house: Path) -> None:

@@ -224,14 +224,9 @@ def _made(
     write_text(run.dir / CONSTITUTION, constitution_yaml(constitution))
     first, then = split(config.protocol)
     asking = asked_by(config)
-    judgments = judge_pointwise(
-        judge,
-        constitution,
-        drawn,
-        first,
-        asking if first == config.protocol else None,
-        truncated=config.truncated == "reject",
-    )
+    own = asking if first == config.protocol else None
+    cut = config.truncated == "reject"
+    judgments = judge_pointwise(judge, constitution, drawn, first, own, truncated=cut)
     write_judgments(run.dir / JUDGMENTS, judgments)
     paired = make_preference_pairs(
         judge, constitution, drawn, judgments, pairing_of(config, then), critic, draws.failed

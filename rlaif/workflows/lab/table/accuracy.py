@@ -12,7 +12,7 @@ from rlaif.judging.ask_protocol import ask_pairwise
 from rlaif.judging.protocol import Two, reads_principles
 from rlaif.judging.protocols import Asking, pairwise
 from rlaif.records import Constitution, Judgment
-from rlaif.workflows.lab.table.world import Answered, MeasuredOn, TableWorld
+from rlaif.workflows.lab.table.world import AnswerWithGold, MeasuredOn, TableWorld
 from rlaif.workflows.models.gold import grade
 
 FIXED_SEED = 7
@@ -44,7 +44,7 @@ def judge_figures(
 
 
 def accuracy_by_prompt(
-    world: TableWorld, name: str, answers: Sequence[Answered], constitution: Constitution, protocol: str
+    world: TableWorld, name: str, answers: Sequence[AnswerWithGold], constitution: Constitution, protocol: str
 ) -> dict[str, float]:
     """Of each prompt: the share of verdicts, in both orders, that are gold's; ties and unreadable ones are wrong."""
     judge = world.models.judge(name)
@@ -62,9 +62,9 @@ def accuracy_by_prompt(
     return {prompt: round(fmean(own), 4) for prompt, own in right.items()}
 
 
-def _pairs(answers: Sequence[Answered], whole: bool) -> Iterator[tuple[Answered, Answered]]:
+def _pairs(answers: Sequence[AnswerWithGold], whole: bool) -> Iterator[tuple[AnswerWithGold, AnswerWithGold]]:
     """Two answers to a prompt; of wholes all pairs that gold distinguishes, else the first two different ones."""
-    groups: dict[str, dict[str, Answered]] = {}
+    groups: dict[str, dict[str, AnswerWithGold]] = {}
     for each in answers:
         groups.setdefault(each.prompt.id, {})[each.said.id] = each
     for own in groups.values():
@@ -73,7 +73,7 @@ def _pairs(answers: Sequence[Answered], whole: bool) -> Iterator[tuple[Answered,
 
 
 def _truth(
-    pairs: Sequence[tuple[Answered, Answered]], constitution: Constitution
+    pairs: Sequence[tuple[AnswerWithGold, AnswerWithGold]], constitution: Constitution
 ) -> Mapping[tuple[str, str, str | None], bool]:
     """Whether the first of two is better, by each principle and as a whole (None), where gold distinguishes them."""
     found: dict[tuple[str, str, str | None], bool] = {}

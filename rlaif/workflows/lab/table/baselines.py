@@ -15,7 +15,7 @@ from rlaif.hashing import derived_seed
 from rlaif.judging.judge_reward import JudgeReward
 from rlaif.workflows.lab.table.cell import TableCell
 from rlaif.workflows.lab.table.columns import COLUMNS
-from rlaif.workflows.lab.table.world import Answered, MeasuredOn, TableWorld
+from rlaif.workflows.lab.table.world import AnswerWithGold, MeasuredOn, TableWorld
 
 BEST_OF = 8
 POLICY, HELD_OUT, CONSTITUTION = "micro", "micro:held-out", "micro-default"
@@ -35,7 +35,7 @@ def best_of_draws(cell: TableCell, world: TableWorld) -> dict[str, Any]:
     rewards = JudgeReward(judge, asked.constitution).rewards(
         [each.prompt for each in drawn], [each.said for each in drawn]
     )
-    best: dict[str, tuple[float, Answered]] = {}
+    best: dict[str, tuple[float, AnswerWithGold]] = {}
     for each, reward in zip(drawn, rewards, strict=True):
         # what the judge cannot score is only taken where it can score nothing
         liked = float("-inf") if reward is None else reward

@@ -22,7 +22,7 @@ MAX_TOKENS = 160
 HELD_OUT = "held_out"
 
 
-class Answered(NamedTuple):
+class AnswerWithGold(NamedTuple):
     """An answer with its gold."""
 
     prompt: Prompt
@@ -58,9 +58,9 @@ class TableWorld:
 
     config: TableConfig
     models: ModelPool
-    _starts: dict[Any, list[Answered]] = field(default_factory=dict)
+    _starts: dict[Any, list[AnswerWithGold]] = field(default_factory=dict)
 
-    def start(self, asked: MeasuredOn, seed: int) -> list[Answered]:
+    def start(self, asked: MeasuredOn, seed: int) -> list[AnswerWithGold]:
         """The start's answers."""
         key = (asked.constitution.digest, asked.prompts[0].id, seed)
         if key not in self._starts:
@@ -75,7 +75,7 @@ class TableWorld:
         *,
         system: SystemTurn | None = None,
         n: int | None = None,
-    ) -> list[Answered]:
+    ) -> list[AnswerWithGold]:
         """Answers of a policy to the held-out prompts; what gold cannot grade, as an answer cut off, meets nothing."""
         sampling = Sampling(temperature=1.0, max_tokens=MAX_TOKENS)
         drawn = draw(
@@ -88,7 +88,7 @@ class TableWorld:
             system,
         ).drawn
         return [
-            Answered(prompt, said, share_met(grade(prompt, said, asked.constitution)) or 0.0)
+            AnswerWithGold(prompt, said, share_met(grade(prompt, said, asked.constitution)) or 0.0)
             for prompt, said in drawn
         ]
 
@@ -102,7 +102,7 @@ class TableWorld:
         )
         return {**self.figures(found, asked, seed), "kl": distance}
 
-    def figures(self, found: Sequence[Answered], asked: MeasuredOn, seed: int) -> dict[str, Any]:
+    def figures(self, found: Sequence[AnswerWithGold], asked: MeasuredOn, seed: int) -> dict[str, Any]:
         """The figures of answers beside those of the start."""
         start = self.start(asked, seed)
         return {
@@ -115,7 +115,7 @@ class TableWorld:
         }
 
 
-def by_prompt(found: Sequence[Answered]) -> dict[str, float]:
+def by_prompt(found: Sequence[AnswerWithGold]) -> dict[str, float]:
     """Mean gold by prompt."""
     groups: dict[str, list[float]] = {}
     for each in found:
@@ -123,7 +123,7 @@ def by_prompt(found: Sequence[Answered]) -> dict[str, float]:
     return {name: round(fmean(own), 4) for name, own in groups.items()}
 
 
-def won(found: Sequence[Answered], start: Sequence[Answered]) -> dict[str, float]:
+def won(found: Sequence[AnswerWithGold], start: Sequence[AnswerWithGold]) -> dict[str, float]:
     """Share of an answer against each of the start's to its prompt: which one gold finds better, equal ones half."""
     before: dict[str, list[float]] = {}
     for each in start:

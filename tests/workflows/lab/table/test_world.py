@@ -4,14 +4,14 @@ import pytest
 
 from rlaif.records import Completion, Message, Prompt
 from rlaif.workflows.lab.table.accuracy import _pairs, _truth
-from rlaif.workflows.lab.table.world import Answered, by_prompt, won
+from rlaif.workflows.lab.table.world import AnswerWithGold, by_prompt, won
 from tests.judging.builders import constitution, principle
 
 ONE, OTHER = (Prompt(messages=(Message(role="user", content=text),)) for text in ("one", "other"))
 
 
-def answered(prompt: Prompt, text: str, gold: float) -> Answered:
-    return Answered(prompt, Completion(prompt_id=prompt.id, text=text, policy=""), gold)
+def answered(prompt: Prompt, text: str, gold: float) -> AnswerWithGold:
+    return AnswerWithGold(prompt, Completion(prompt_id=prompt.id, text=text, policy=""), gold)
 
 
 def test_gold_is_the_mean_of_a_prompts_answers() -> None:
