@@ -51,7 +51,9 @@ def planned(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, str]:
     """What `--dry-run` says of a training: option -> value."""
     capsys.readouterr()
     assert main(["train", *words, "--dry-run"]) == 0
-    lines = [line.split(": ", 1) for line in capsys.readouterr().out.splitlines()]
+    # what the calls of a model take stands below it, indented
+    said = capsys.readouterr().out.splitlines()
+    lines = [line.split(": ", 1) for line in said if not line.startswith(" ")]
     return {name: value.partition("  [")[0] for name, value in lines}
 
 
