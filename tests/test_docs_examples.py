@@ -62,6 +62,7 @@ SMALL = {
     "evaluate": "--limit 2 --dry-run",
     "run": "--limit 2 --dry-run",
     "lab overoptimize": "--dry-run",
+    "lab table": "--dry-run",
 }
 """What makes an example small: plans are made where work would take minutes, and each training is a training."""
 
