@@ -42,7 +42,7 @@ NOT_RUN = {
     r"check .*--all\b": "minutes of every protocol",
     r"--attacks": "minutes of attacks",
     r"^rlaif plot": "draws what another command made in minutes",
-    r"keywords\.py|anchor\.jsonl|xstest\.csv|limits\.yaml": "needs a file of the user's",
+    r"keywords\.py|anchor\.jsonl|xstest\.csv|limits\.yaml|panel:panel\.yaml": "needs a file of the user's",
     r"^rlaif micro (build|report)": "trains or measures the whole family",
 }
 """Examples that are only looked at: every option must be known."""
