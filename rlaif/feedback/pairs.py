@@ -147,7 +147,8 @@ def settle(
     decision = _decided(candidate, readings, pointwise_said, constitution, plan)
     told = candidate.better.rank_key != candidate.worse.rank_key
     reason = _reason(decision, plan, told=told)
-    if reason is None and is_cut(candidate.worse.completion) and (decision.label_prob or 0.0) < EVEN:
+    turned = decision.label_prob is not None and decision.label_prob < EVEN
+    if reason is None and turned and is_cut(candidate.worse.completion):
         reason = NoPair.TRUNCATED  # what was cut off is no one's choice
     return decision, reason
 

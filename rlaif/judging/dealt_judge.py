@@ -87,15 +87,15 @@ class DealtJudge(ABC):
 
     def _dealt(self, judgment: Judgment, texts: Mapping[str, str]) -> Judgment:
         judgment = replace(judgment, judge=self.fingerprint)
-        if judgment.state not in READ:
-            return judgment
+        if judgment.state not in READ or judgment.value is None:
+            return judgment  # what is not read stays unread, whomever the fault meets
         self.count.answers += 1
         if not self._meets(judgment):
             return judgment
         found = self.faulty(judgment, [texts[each] for each in judgment.completion_ids])
         self.count.dealt += 1
         self.count.lost += found.value is None
-        self.count.wrong += found.value is not None and _sides_differ(judgment, found)
+        self.count.wrong += found.value is not None and _sides_differ(judgment.value, found.value)
         return found
 
     def _meets(self, judgment: Judgment) -> bool:
@@ -105,8 +105,8 @@ class DealtJudge(ABC):
         return derived_seed("dealt judge", self.kind, *about) / SEED_RANGE < self.share
 
 
-def _sides_differ(before: Judgment, after: Judgment) -> bool:
-    return ((before.value or 0.0) - 0.5) * ((after.value or 0.0) - 0.5) < 0
+def _sides_differ(before: float, after: float) -> bool:
+    return (before - 0.5) * (after - 0.5) < 0
 
 
 def dealt_fingerprint(kind: str, share: float, inner: str) -> str:

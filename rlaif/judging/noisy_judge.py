@@ -20,7 +20,8 @@ class NoisyJudge(DealtJudge):
 
     def faulty(self, judgment: Judgment, texts: Sequence[str]) -> Judgment:
         """The opposite number."""
-        return replace(judgment, value=1.0 - (judgment.value or 0.0), detail=TURNED)
+        assert judgment.value is not None, "a fault is dealt to what has a number"
+        return replace(judgment, value=1.0 - judgment.value, detail=TURNED)
 
 
 JUDGE_KIND = dealt_kind(

@@ -6,22 +6,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rlaif.errors import InputError, RunError
-from rlaif.plain_files import read_json
+from rlaif.errors import InputError
 from rlaif.review.panels import IntervalPanel
 from rlaif.review.plots.panel_axes import panel_plot
 from rlaif.review.plots.plot import PlotSource
+from rlaif.review.plots.written import read_written
 from rlaif.review.table_panels import table_panels
 from rlaif.runs.layout import TABLE
 
 
 def read_table(run: Path) -> Mapping[str, Any]:
     """What `rlaif lab table` wrote. Raises InputError where it wrote nothing."""
-    path = run / TABLE
-    if not path.is_file():
-        raise InputError(f"{run}: has no {TABLE}; make it by `rlaif lab table --out {run}`")
-    found: Mapping[str, Any] = read_json(path, RunError, "remove it, and run `rlaif lab table` again")
-    return found
+    return read_written(run, TABLE, "rlaif lab table")
 
 
 def _read(source: PlotSource) -> Sequence[IntervalPanel]:

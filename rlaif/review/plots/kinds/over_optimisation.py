@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from rlaif.auditing.overoptimisation import gain
-from rlaif.errors import InputError, RunError
-from rlaif.plain_files import read_json
 from rlaif.review.plots.plot import HEIGHT, WIDTH, Plot, PlotSize, PlotSource
 from rlaif.review.plots.style import line_style
+from rlaif.review.plots.written import read_written
 from rlaif.runs.layout import LAB
 
 _PER_PANEL = 7
@@ -18,11 +17,7 @@ _PER_PANEL = 7
 
 def read_lab(run: Path) -> Mapping[str, Any]:
     """What `rlaif lab overoptimize` wrote. Raises InputError where it wrote nothing."""
-    path = run / LAB
-    if not path.is_file():
-        raise InputError(f"{run}: has no {LAB}; make it by `rlaif lab overoptimize --out {run}`")
-    found: Mapping[str, Any] = read_json(path, RunError, "remove it, and run `rlaif lab overoptimize` again")
-    return found
+    return read_written(run, LAB, "rlaif lab overoptimize")
 
 
 def panels(lab: Mapping[str, Any]) -> list[tuple[str, list[Mapping[str, Any]]]]:
