@@ -213,7 +213,8 @@ def rules_of(helped: Mapping[str, Any]) -> str:
 
 def _row(row: tuple[str, Mapping[str, Any]]) -> str:
     name, each = row
-    few = f" ({each['prompts']:,} prompts)" if each["prompts"] < FEW else ""
+    plural = "s" * (each["prompts"] != 1)
+    few = f" ({each['prompts']:,} prompt{plural})" if each["prompts"] < FEW else ""
     return f"{name} {each['before']:.2f} -> {each['after']:.2f}{few}"
 
 
